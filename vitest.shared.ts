@@ -1,0 +1,16 @@
+import type { ViteUserConfig } from "vitest/config"
+
+const conditions = ["@oma/source", "import", "module", "node", "default"]
+
+/** What every package's `vitest.config.ts` re-exports: sources instead of builds, and a report for the conformance table. */
+const shared: ViteUserConfig = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    environment: "node",
+    include: ["test/**/*.test.ts"],
+    reporters: ["default", ["json", { outputFile: "reports/vitest.json" }]],
+    coverage: { provider: "v8", include: ["src/**"], reporter: ["text", "lcov"] }
+  }
+}
+export default shared
