@@ -10,12 +10,21 @@ const env = Object.fromEntries(
   Object.entries(process.env).filter(([k]) => !/^(npm_|pnpm_config_|NODE_OPTIONS$)/i.test(k))
 )
 Object.assign(env, {
-  TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1",
-  npm_config_update_notifier: "false", npm_config_fund: "false", npm_config_audit: "false", npm_config_loglevel: "error"
+  TURBO_TELEMETRY_DISABLED: "1",
+  DO_NOT_TRACK: "1",
+  npm_config_update_notifier: "false",
+  npm_config_fund: "false",
+  npm_config_audit: "false",
+  npm_config_loglevel: "error"
 })
 const win = process.platform === "win32"
 const pnpm = (...argv) => {
-  const r = spawnSync(win ? "npx.cmd" : "npx", ["--yes", packageManager, ...argv], { cwd: root, stdio: "inherit", env, shell: win })
+  const r = spawnSync(win ? "npx.cmd" : "npx", ["--yes", packageManager, ...argv], {
+    cwd: root,
+    stdio: "inherit",
+    env,
+    shell: win
+  })
   if (r.error) throw r.error
   if (r.status !== 0) process.exit(r.status ?? 1)
 }
@@ -25,7 +34,12 @@ if (script !== "--node") pnpm("run", script, ...args)
 else {
   // a server runs without pnpm or turbo in between: they lose flags, signals or the wait for a clean stop
   const own = fileURLToPath(new URL(`node_modules/.bin/node${win ? ".cmd" : ""}`, root))
-  const child = spawn(existsSync(own) ? own : process.execPath, ["--conditions=@oma/source", ...args], { cwd: root, stdio: "inherit", env, shell: win })
+  const child = spawn(existsSync(own) ? own : process.execPath, ["--conditions=@oma/source", ...args], {
+    cwd: root,
+    stdio: "inherit",
+    env,
+    shell: win
+  })
   for (const s of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(s, () => s === "SIGINT" || child.kill(s)) // the terminal signals the child itself
   child.on("exit", (code) => process.exit(code ?? 1))
 }

@@ -1,0 +1,2 @@
+export * as Bytes from "./Bytes.ts"
+export type { Hash, Hmac, RandomBytes } from "./Primitive.ts"
