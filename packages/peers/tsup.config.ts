@@ -1,1 +1,5 @@
-export { default } from "../../tsup.shared.ts"
+import type { Options } from "tsup"
+import shared from "../../tsup.shared.ts"
+
+const config: Options = { ...shared, external: ["vitest"] }
+export default config
