@@ -1,1 +1,12 @@
-export {}
+export { AkaCard, CardUnavailable } from "./AkaCard.ts"
+export * as Cards from "./AkaCard.ts"
+export { AutsRejected, MacFailure, MalformedAka, SqnExhausted } from "./AkaError.ts"
+export type { AkaFunctions, AkaKeys, AkaVector, VectorInput } from "./AkaFunctions.ts"
+export * as Vectors from "./AkaVector.ts"
+export * as Autn from "./Autn.ts"
+export * as Auts from "./Auts.ts"
+export * as Gsm from "./Gsm.ts"
+export * as Milenage from "./Milenage.ts"
+export * as Sqn from "./Sqn.ts"
+export * as Tuak from "./Tuak.ts"
+export * as Usim from "./Usim.ts"
