@@ -5,7 +5,7 @@
  */
 import * as Data from "effect/Data"
 import type { ReplayRefusal } from "./ReplayWindow.ts"
-import type { RevocationReason, SaId } from "./SecurityAssociation.ts"
+import type { RevocationReason, SaId, Scope } from "./SecurityAssociation.ts"
 
 /** No association of that name or wire identifier, and none that was revoked lately. */
 export class SaNotFound extends Data.TaggedError("SaNotFound")<{ readonly id: SaId | string }> {}
@@ -15,6 +15,9 @@ export class SaExpired extends Data.TaggedError("SaExpired")<{ readonly id: SaId
 
 /** The association was revoked. */
 export class SaRevoked extends Data.TaggedError("SaRevoked")<{ readonly id: SaId; readonly why: RevocationReason }> {}
+
+/** The association counts elsewhere: for another enabler, interface or direction. */
+export class SaOutOfScope extends Data.TaggedError("SaOutOfScope")<{ readonly id: SaId; readonly scope: Scope }> {}
 
 /** The number was accepted before, or lies where no number is accepted any more. */
 export class Replayed extends Data.TaggedError("Replayed")<{

@@ -1,1 +1,2 @@
-export {}
+export * as NodeMasterKeys from "./NodeMasterKeys.ts"
+export * as NodePrimitives from "./NodePrimitives.ts"
