@@ -38,11 +38,46 @@ export type ReplayRefusal = "replayed" | "below-window" | "beyond-jump" | "out-o
 
 const noBits = new Uint32Array(0)
 
-/** Nothing accepted yet; `first` is the lowest acceptable number. */
+/** The rule that `mode` breaks, or `undefined`. The functions below ask for a mode without fault. */
+export const fault = (mode: ReplayMode): string | undefined => {
+  if (mode._tag === "none") return undefined
+  if (mode.maxJump !== undefined && !(Number.isSafeInteger(mode.maxJump) && mode.maxJump >= 1)) {
+    return "maxJump must be a whole number from 1"
+  }
+  if (mode._tag === "strict") return undefined
+  const { size } = mode
+  return Number.isInteger(size) && size >= 32 && size <= 4096 && size % 32 === 0
+    ? undefined
+    : "size must be a multiple of 32 from 32 to 4,096"
+}
+
+/**
+ * Nothing accepted yet; `first` is the lowest acceptable number. All numbers below it stand as accepted, so that a window
+ * which reaches below `first` lets none of them in.
+ */
 export const initial = (mode: ReplayMode, first = 1): ReplayState => ({
   highest: first - 1,
-  seen: mode._tag === "window" ? new Uint32Array(mode.size / 32) : noBits
+  seen: mode._tag === "window" ? new Uint32Array(mode.size / 32).fill(0xffffffff) : noBits
 })
+
+/**
+ * `state` of an association whose mode was `from`, for its replacement with mode `to` and lowest number `first`. Nothing that
+ * was refused becomes acceptable: what `state` no longer knows stands as accepted.
+ */
+export const adopt = (from: ReplayMode, state: ReplayState, to: ReplayMode, first = 1): ReplayState => {
+  const highest = Math.max(state.highest, first - 1)
+  if (to._tag !== "window") return { highest, seen: noBits }
+  const seen = new Uint32Array(to.size / 32).fill(0xffffffff)
+  if (from._tag === "window") {
+    const low = Math.max(first, highest - to.size + 1, state.highest - from.size + 1, 0)
+    for (let n = low; n <= state.highest; n++) {
+      const old = n % from.size
+      if (((state.seen[old >>> 5]! >>> (old & 31)) & 1) === 0)
+        seen[(n % to.size) >>> 5]! &= ~(1 << ((n % to.size) & 31))
+    }
+  }
+  return { highest, seen }
+}
 
 /**
  * Whether `number` would be accepted, without accepting it: `undefined` if so. Lets a receiver refuse before it does any

@@ -6,6 +6,7 @@
 import type { Identity } from "./Identity.ts"
 import type { KeyRef } from "./KeyRef.ts"
 import type { ReplayMode, ReplayState } from "./ReplayWindow.ts"
+import * as ReplayWindow from "./ReplayWindow.ts"
 
 /** The name of an association: 1 to 255 characters, chosen by the mechanism that made it, unique in a store. */
 export type SaId = string & { readonly SaId: unique symbol }
@@ -83,11 +84,23 @@ export interface Revocation {
 }
 
 /** What {@link SecurityAssociation} allows at most. */
-export const limits = { id: 255, wireId: 64, attributes: 4096, keys: 16 } as const
+export const limits = { id: 255, mechanism: 64, wireId: 64, attributes: 4096, keys: 16 } as const
+
+const loneSurrogate = /\p{Surrogate}/u
+
+/** Whether `text` is Unicode that UTF-8 can carry: a lone surrogate would read back as another name. */
+export const isName = (text: string): boolean => !loneSurrogate.test(text)
+
+const isWhole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+const isTime = (value: number | undefined): boolean => value === undefined || Number.isSafeInteger(value)
 
 /** The first rule that `sa` breaks, or `undefined`. Stores refuse what breaks one. */
 export const fault = (sa: SecurityAssociation): string | undefined => {
   if (sa.id.length < 1 || sa.id.length > limits.id) return `id must have 1 to ${limits.id} characters`
+  if (!isName(sa.id) || !isName(sa.mechanism)) return "id and mechanism must not have lone surrogates"
+  if (sa.mechanism.length < 1 || sa.mechanism.length > limits.mechanism) {
+    return `mechanism must have 1 to ${limits.mechanism} characters`
+  }
   if (sa.wireId !== undefined && (sa.wireId.length < 1 || sa.wireId.length > limits.wireId)) {
     return `wireId must have 1 to ${limits.wireId} octets`
   }
@@ -95,6 +108,18 @@ export const fault = (sa: SecurityAssociation): string | undefined => {
   let length = 0
   for (const [name, value] of Object.entries(sa.attributes)) length += name.length + value.length
   if (length > limits.attributes) return `attributes must have at most ${limits.attributes} characters`
+  const replay = ReplayWindow.fault(sa.replay)
+  if (replay !== undefined) return replay
+  if (sa.firstInbound !== undefined && !isWhole(sa.firstInbound)) return "firstInbound must be a whole number from 0"
+  if (sa.outbound !== undefined) {
+    const { first, last } = sa.outbound
+    if (!isWhole(first) || !isWhole(last) || first > last || last === Number.MAX_SAFE_INTEGER) {
+      return "outbound must be whole numbers in order, below 2^53 - 1"
+    }
+  }
+  if (!isTime(sa.createdAt) || !isTime(sa.softExpiry) || !isTime(sa.hardExpiry)) {
+    return "times must be whole milliseconds"
+  }
   if (sa.softExpiry !== undefined && sa.hardExpiry !== undefined && sa.softExpiry > sa.hardExpiry) {
     return "softExpiry lies after hardExpiry"
   }
