@@ -32,23 +32,192 @@ export const opcFromOp = (encrypt: EncryptBlocks, op: Uint8Array): Result.Result
         new MalformedAka({ parameter: "OP", expected: "16 octets", actual: op.length, clause: "TS 35.206 2.3" })
       )
 
-/** Where each OUTi stands in the second call, with its rotation in words of 32 bits and the last octet of its constant. */
-const OUT = {
-  2: { words: 0, c: 1 },
-  3: { words: 1, c: 2 },
-  4: { words: 2, c: 4 },
-  5: { words: 3, c: 8 }
-} as const
-
-/** A buffer as octets and as words. Words are only moved and xored, so the byte order of the host does not matter. */
+/** Memory as octets and as words. Words are only moved and xored, so the byte order of the host does not matter. */
 interface Blocks {
   readonly octets: Uint8Array
   readonly words: Int32Array
 }
 
-const buffer = (blocks: number): Blocks => {
-  const memory = new ArrayBuffer(16 * blocks)
-  return { octets: new Uint8Array(memory), words: new Int32Array(memory) }
+const blocks = (count: number): Blocks => {
+  const octets = new Uint8Array(16 * count)
+  return { octets, words: new Int32Array(octets.buffer) }
+}
+
+/**
+ * Working memory of the batches up to `KEPT` vectors, used and wiped within one synchronous call: to allocate it anew would
+ * cost more than the rest of the computation. Views by number of blocks spare a further allocation a call.
+ */
+const KEPT = 32
+const kept = blocks(4 * KEPT)
+const keptTemp = blocks(KEPT)
+const views: Array<Uint8Array | undefined> = []
+const keptView = (count: number): Uint8Array => {
+  views[count] ??= kept.octets.subarray(0, 16 * count)
+  return views[count]
+}
+
+class Milenage implements AkaFunctions {
+  readonly #encrypt: EncryptBlocks
+  /** OPc as the words 0 to 3 in the byte order of the host. */
+  readonly #opc0: number
+  readonly #opc1: number
+  readonly #opc2: number
+  readonly #opc3: number
+
+  constructor(encrypt: EncryptBlocks, opc: Uint8Array) {
+    this.#encrypt = encrypt
+    for (let i = 0; i < 16; i++) kept.octets[i] = opc[i]!
+    this.#opc0 = kept.words[0]!
+    this.#opc1 = kept.words[1]!
+    this.#opc2 = kept.words[2]!
+    this.#opc3 = kept.words[3]!
+    kept.octets.fill(0, 0, 16)
+  }
+
+  f1(rand: Uint8Array, sqn: Uint8Array, amf: Uint8Array): Uint8Array {
+    return this.#out1(rand, sqn, amf, 0)
+  }
+
+  f1Star(rand: Uint8Array, sqn: Uint8Array, amf: Uint8Array): Uint8Array {
+    return this.#out1(rand, sqn, amf, 8)
+  }
+
+  f2345(rand: Uint8Array): AkaKeys {
+    this.#temp(kept, keptTemp, keptView(1), [{ rand }])
+    this.#block(kept, 0, keptTemp, 0, 0, 1)
+    this.#block(kept, 4, keptTemp, 0, 1, 2)
+    this.#block(kept, 8, keptTemp, 0, 2, 4)
+    this.#finish(kept, keptView(3))
+    const keys = {
+      res: copy(kept.octets, 8, 8),
+      ck: copy(kept.octets, 16, 16),
+      ik: copy(kept.octets, 32, 16),
+      ak: copy(kept.octets, 0, 6)
+    }
+    wipe(3)
+    return keys
+  }
+
+  f5Star(rand: Uint8Array): Uint8Array {
+    this.#temp(kept, keptTemp, keptView(1), [{ rand }])
+    this.#block(kept, 0, keptTemp, 0, 3, 8)
+    this.#finish(kept, keptView(1))
+    const ak = copy(kept.octets, 0, 6)
+    wipe(1)
+    return ak
+  }
+
+  vectors(inputs: ReadonlyArray<VectorInput>, amf: Uint8Array): ReadonlyArray<AkaVector> {
+    const count = inputs.length
+    if (count === 0) return []
+    const fits = count <= KEPT
+    const work = fits ? kept : blocks(4 * count)
+    const temp = fits ? keptTemp : blocks(count)
+    this.#temp(work, temp, fits ? keptView(count) : work.octets.subarray(0, 16 * count), inputs)
+    for (let v = 0; v < count; v++) {
+      this.#block1(work, 16 * v, temp, 4 * v, inputs[v]!.sqn, amf)
+      this.#block(work, 16 * v + 4, temp, 4 * v, 0, 1)
+      this.#block(work, 16 * v + 8, temp, 4 * v, 1, 2)
+      this.#block(work, 16 * v + 12, temp, 4 * v, 2, 4)
+    }
+    this.#finish(work, fits ? keptView(4 * count) : work.octets)
+    const made = new Array<AkaVector>(count)
+    for (let v = 0; v < count; v++) {
+      const { rand, sqn } = inputs[v]!
+      const at = 64 * v
+      const autn = new Uint8Array(16)
+      for (let i = 0; i < 6; i++) autn[i] = sqn[i]! ^ work.octets[at + 16 + i]!
+      autn[6] = amf[0]!
+      autn[7] = amf[1]!
+      for (let i = 0; i < 8; i++) autn[8 + i] = work.octets[at + i]!
+      made[v] = {
+        rand,
+        autn,
+        xres: copy(work.octets, at + 24, 8),
+        ck: copy(work.octets, at + 32, 16),
+        ik: copy(work.octets, at + 48, 16)
+      }
+    }
+    if (fits) wipe(4 * count)
+    else {
+      work.octets.fill(0)
+      temp.octets.fill(0)
+    }
+    return made
+  }
+
+  /** The 8 octets of OUT1 from octet `from`. */
+  #out1(rand: Uint8Array, sqn: Uint8Array, amf: Uint8Array, from: 0 | 8): Uint8Array {
+    this.#temp(kept, keptTemp, keptView(1), [{ rand }])
+    this.#block1(kept, 0, keptTemp, 0, sqn, amf)
+    this.#finish(kept, keptView(1))
+    const mac = copy(kept.octets, from, 8)
+    wipe(1)
+    return mac
+  }
+
+  /** TEMP = E(RAND xor OPc) of every input into `temp`, in one call; `view` is the part of `work` that the call encrypts. */
+  #temp(work: Blocks, temp: Blocks, view: Uint8Array, inputs: ReadonlyArray<{ readonly rand: Uint8Array }>): void {
+    const { words, octets } = work
+    for (let v = 0; v < inputs.length; v++) {
+      const rand = inputs[v]!.rand
+      for (let i = 0; i < 16; i++) octets[16 * v + i] = rand[i]!
+      words[4 * v]! ^= this.#opc0
+      words[4 * v + 1]! ^= this.#opc1
+      words[4 * v + 2]! ^= this.#opc2
+      words[4 * v + 3]! ^= this.#opc3
+    }
+    temp.octets.set(this.#encrypt(view))
+  }
+
+  /** The block whose encryption is OUT1 xor OPc, at word `w`: TEMP xor rot(IN1 xor OPc, 64) xor c1, where c1 is zero. */
+  #block1(work: Blocks, w: number, temp: Blocks, t: number, sqn: Uint8Array, amf: Uint8Array): void {
+    const { octets, words } = work
+    const at = 4 * w
+    for (let i = 0; i < 6; i++) octets[at + i] = octets[at + 8 + i] = sqn[i]!
+    octets[at + 6] = octets[at + 14] = amf[0]!
+    octets[at + 7] = octets[at + 15] = amf[1]!
+    // both halves of IN1 are the same, so only OPc is seen to rotate
+    words[w]! ^= this.#opc2 ^ temp.words[t]!
+    words[w + 1]! ^= this.#opc3 ^ temp.words[t + 1]!
+    words[w + 2]! ^= this.#opc0 ^ temp.words[t + 2]!
+    words[w + 3]! ^= this.#opc1 ^ temp.words[t + 3]!
+  }
+
+  /** The block whose encryption is OUTi xor OPc, at word `w`: TEMP xor OPc, rotated left by `r` words of 32 bits, xor `c`. */
+  #block(work: Blocks, w: number, temp: Blocks, t: number, r: number, c: number): void {
+    const { words } = work
+    words[w + ((4 - r) & 3)] = temp.words[t]! ^ this.#opc0
+    words[w + ((5 - r) & 3)] = temp.words[t + 1]! ^ this.#opc1
+    words[w + ((6 - r) & 3)] = temp.words[t + 2]! ^ this.#opc2
+    words[w + ((7 - r) & 3)] = temp.words[t + 3]! ^ this.#opc3
+    work.octets[4 * w + 15]! ^= c
+  }
+
+  /** Encrypts the blocks of `view` in place and takes OPc off each of them. */
+  #finish(work: Blocks, view: Uint8Array): void {
+    work.octets.set(this.#encrypt(view))
+    const { words } = work
+    for (let w = 0; w < view.length >> 2; w += 4) {
+      words[w]! ^= this.#opc0
+      words[w + 1]! ^= this.#opc1
+      words[w + 2]! ^= this.#opc2
+      words[w + 3]! ^= this.#opc3
+    }
+  }
+}
+
+/** `length` octets from `at` in memory of their own. */
+const copy = (from: Uint8Array, at: number, length: number): Uint8Array => {
+  const out = new Uint8Array(length)
+  for (let i = 0; i < length; i++) out[i] = from[at + i]!
+  return out
+}
+
+/** Overwrites what the first `count` blocks held; a loop, because `fill` costs more for so few words. */
+const wipe = (count: number): void => {
+  for (let w = 0; w < 4 * count; w++) kept.words[w] = 0
+  for (let w = 0; w < 4 * Math.min(count, KEPT); w++) keptTemp.words[w] = 0
 }
 
 /**
@@ -69,117 +238,9 @@ const buffer = (blocks: number): Blocks => {
  *
  * @spec TS 35.206 4.1
  */
-export const make = (encrypt: EncryptBlocks, opc: Uint8Array): Result.Result<AkaFunctions, MalformedAka> => {
-  if (opc.length !== 16) {
-    return Result.fail(
-      new MalformedAka({ parameter: "OPc", expected: "16 octets", actual: opc.length, clause: "TS 35.206 2.3" })
-    )
-  }
-  const own = buffer(1)
-  own.octets.set(opc)
-  const o = own.words
-
-  /** TEMP = E(RAND xor OPc) for every RAND, in one call. */
-  const temps = (rands: ReadonlyArray<Uint8Array>): Blocks => {
-    const temp = buffer(rands.length)
-    for (let v = 0; v < rands.length; v++) {
-      temp.octets.set(rands[v]!.length === 16 ? rands[v]! : rands[v]!.subarray(0, 16), 16 * v)
-      for (let w = 0; w < 4; w++) temp.words[4 * v + w]! ^= o[w]!
-    }
-    temp.octets.set(encrypt(temp.octets))
-    return temp
-  }
-
-  /** The block whose encryption is OUT1 xor OPc, into `to` from octet `at`: TEMP xor rot(IN1 xor OPc, 64) xor c1. */
-  const block1 = (to: Blocks, at: number, temp: Int32Array, from: number, sqn: Uint8Array, amf: Uint8Array): void => {
-    for (let i = 0; i < 6; i++) to.octets[at + i] = to.octets[at + 8 + i] = sqn[i]!
-    to.octets[at + 6] = to.octets[at + 14] = amf[0]!
-    to.octets[at + 7] = to.octets[at + 15] = amf[1]!
-    const w = at >> 2
-    for (let i = 0; i < 4; i++) to.words[w + i]! ^= o[(i + 2) & 3]! ^ temp[from + i]!
-  }
-
-  /** The block whose encryption is OUTi xor OPc for i of 2 to 5: rot(TEMP xor OPc, ri) xor ci. */
-  const blockI = (to: Blocks, at: number, temp: Int32Array, from: number, i: 2 | 3 | 4 | 5): void => {
-    const { words, c } = OUT[i]
-    const w = at >> 2
-    for (let j = 0; j < 4; j++) {
-      const k = (j + words) & 3
-      to.words[w + j] = temp[from + k]! ^ o[k]!
-    }
-    to.octets[at + 15]! ^= c
-  }
-
-  /** Encrypts all of `b` in place and takes OPc off every block. */
-  const finish = (b: Blocks): Uint8Array => {
-    b.octets.set(encrypt(b.octets))
-    for (let w = 0; w < b.words.length; w += 4) {
-      b.words[w]! ^= o[0]!
-      b.words[w + 1]! ^= o[1]!
-      b.words[w + 2]! ^= o[2]!
-      b.words[w + 3]! ^= o[3]!
-    }
-    return b.octets
-  }
-
-  const out1 = (rand: Uint8Array, sqn: Uint8Array, amf: Uint8Array): Uint8Array => {
-    const b = buffer(1)
-    block1(b, 0, temps([rand]).words, 0, sqn, amf)
-    return finish(b)
-  }
-
-  const f2345 = (rand: Uint8Array): AkaKeys => {
-    const temp = temps([rand]).words
-    const b = buffer(3)
-    blockI(b, 0, temp, 0, 2)
-    blockI(b, 16, temp, 0, 3)
-    blockI(b, 32, temp, 0, 4)
-    const out = finish(b)
-    return { res: out.slice(8, 16), ck: out.slice(16, 32), ik: out.slice(32, 48), ak: out.slice(0, 6) }
-  }
-
-  const vectors = (inputs: ReadonlyArray<VectorInput>, amf: Uint8Array): ReadonlyArray<AkaVector> => {
-    const n = inputs.length
-    if (n === 0) return []
-    const temp = temps(inputs.map((input) => input.rand)).words
-    const b = buffer(4 * n)
-    for (let v = 0; v < n; v++) {
-      block1(b, 64 * v, temp, 4 * v, inputs[v]!.sqn, amf)
-      blockI(b, 64 * v + 16, temp, 4 * v, 2)
-      blockI(b, 64 * v + 32, temp, 4 * v, 3)
-      blockI(b, 64 * v + 48, temp, 4 * v, 4)
-    }
-    const out = finish(b)
-    const made = new Array<AkaVector>(n)
-    for (let v = 0; v < n; v++) {
-      const at = 64 * v
-      const sqn = inputs[v]!.sqn
-      // OUT1 and AK become AUTN where they stand: MAC-A is moved behind SQN xor AK and AMF, MAC-S and AK are overwritten.
-      for (let i = 0; i < 8; i++) out[at + 8 + i] = out[at + i]!
-      for (let i = 0; i < 6; i++) out[at + i] = sqn[i]! ^ out[at + 16 + i]!
-      out[at + 6] = amf[0]!
-      out[at + 7] = amf[1]!
-      out.fill(0, at + 16, at + 24)
-      made[v] = {
-        rand: inputs[v]!.rand,
-        autn: out.subarray(at, at + 16),
-        xres: out.subarray(at + 24, at + 32),
-        ck: out.subarray(at + 32, at + 48),
-        ik: out.subarray(at + 48, at + 64)
-      }
-    }
-    return made
-  }
-
-  return Result.succeed({
-    f1: (rand, sqn, amf) => out1(rand, sqn, amf).slice(0, 8),
-    f1Star: (rand, sqn, amf) => out1(rand, sqn, amf).slice(8, 16),
-    f2345,
-    f5Star: (rand) => {
-      const b = buffer(1)
-      blockI(b, 0, temps([rand]).words, 0, 5)
-      return finish(b).slice(0, 6)
-    },
-    vectors
-  })
-}
+export const make = (encrypt: EncryptBlocks, opc: Uint8Array): Result.Result<AkaFunctions, MalformedAka> =>
+  opc.length === 16
+    ? Result.succeed(new Milenage(encrypt, opc))
+    : Result.fail(
+        new MalformedAka({ parameter: "OPc", expected: "16 octets", actual: opc.length, clause: "TS 35.206 2.3" })
+      )
