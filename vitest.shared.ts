@@ -9,6 +9,7 @@ const shared: ViteUserConfig = {
   test: {
     environment: "node",
     include: ["test/**/*.test.ts"],
+    passWithNoTests: true,
     reporters: ["default", ["json", { outputFile: "reports/vitest.json" }]],
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text", "lcov"] }
   }
