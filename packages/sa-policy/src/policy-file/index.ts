@@ -1,1 +1,2 @@
-export {}
+export * as PolicyDocument from "./PolicyDocument.ts"
+export * as PolicyFile from "./PolicyFile.ts"
