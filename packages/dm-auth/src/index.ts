@@ -1,5 +1,9 @@
+export * as BootstrapMac from "./BootstrapMac.ts"
 export * as Chal from "./Chal.ts"
+export * as ChallengeNonce from "./ChallengeNonce.ts"
 export * as Cred from "./Cred.ts"
+export * as CredDigest from "./CredDigest.ts"
+export * as DmAccount from "./DmAccount.ts"
 export * as DmAuthType from "./DmAuthType.ts"
 export * as Element from "./Element.ts"
 export * as Item from "./Item.ts"
@@ -12,6 +16,9 @@ export {
   TooLarge,
   Unencodable
 } from "./Malformed.ts"
+export * as MessageMac from "./MessageMac.ts"
 export * as Meta from "./Meta.ts"
 export * as NextNonce from "./NextNonce.ts"
+export * as Package0 from "./Package0.ts"
 export * as SyncMl from "./SyncMl.ts"
+export * as SyncmlHmacHeader from "./SyncmlHmacHeader.ts"
