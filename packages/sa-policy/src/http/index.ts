@@ -1,0 +1,2 @@
+export * as HttpExchange from "./HttpExchange.ts"
+export * as HttpHandler from "./HttpHandler.ts"

@@ -1,0 +1,174 @@
+/**
+ * `HttpClient` on `node:http` and `node:https`: the caller judges the connection before the first octet of the request goes out.
+ *
+ * @layer binding
+ */
+import * as Http from "node:http"
+import * as Https from "node:https"
+import type * as Net from "node:net"
+import * as Tls from "node:tls"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type { Connection } from "../Connection.ts"
+import type { HttpAnswer } from "../http/HttpExchange.ts"
+import { type HttpCall, HttpClient, HttpFailure } from "../http/HttpHandler.ts"
+
+export interface HttpClientOptions {
+  /** Makes the connections to `https:` servers, such as the agent of a TLS profile; Node's own with kept connections unless given. */
+  readonly secureAgent?: Https.Agent
+  /** What is known of a connection. Unless given: plain TCP, or TLS with a server certificate that Node validated. */
+  readonly connectionOf?: (socket: Net.Socket) => Connection
+  /** Milliseconds for the whole exchange; 30,000 unless given. */
+  readonly timeoutMillis?: number
+  /** Octets of an answer's content; 1,048,576 unless given. */
+  readonly maxBody?: number
+}
+
+let connections = 0
+const known = new WeakMap<Net.Socket, Connection>()
+
+const list = (names: string | undefined, kind: string): ReadonlyArray<string> =>
+  (names ?? "").split(", ").flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []))
+
+const describe = (socket: Net.Socket): Connection => {
+  const peer = {
+    address: (socket.remoteAddress ?? "").replace(/^::ffff:/, ""),
+    ...(socket.remotePort === undefined ? {} : { port: socket.remotePort })
+  }
+  const id = `tcp-${++connections}`
+  if (!(socket instanceof Tls.TLSSocket)) {
+    return { id, transport: "tcp", protection: { protocol: "none", level: 0 }, peer }
+  }
+  const certificate = socket.authorized ? socket.getPeerCertificate() : undefined
+  return {
+    id,
+    transport: "tcp",
+    protection: { protocol: "tls", level: 3, version: socket.getProtocol() ?? "" },
+    peer:
+      certificate === undefined || certificate.subject === undefined
+        ? peer
+        : {
+            ...peer,
+            certificate: {
+              subject: Object.values(certificate.subject).flat().join(","),
+              dnsNames: list(certificate.subjectaltname, "DNS:"),
+              uris: list(certificate.subjectaltname, "URI:"),
+              addresses: list(certificate.subjectaltname, "IP Address:"),
+              fingerprint: certificate.fingerprint256.replaceAll(":", "").toLowerCase(),
+              notAfter: Date.parse(certificate.valid_to)
+            }
+          }
+  }
+}
+
+const connectionOfSocket = (socket: Net.Socket): Connection => {
+  const connection = known.get(socket) ?? describe(socket)
+  known.set(socket, connection)
+  return connection
+}
+
+const kindOf = (error: NodeJS.ErrnoException): HttpFailure["kind"] =>
+  error.code === "ECONNREFUSED" || error.code === "ENOTFOUND" || error.code === "EHOSTUNREACH"
+    ? "connect"
+    : /CERT|TLS|SSL|ALTNAME|SELF_SIGNED|UNABLE_TO_/.test(error.code ?? "")
+      ? "tls"
+      : "broken"
+
+// a socket of the agent knows by itself whether its handshake is still under way; the types of Node do not tell
+const handshaking = (socket: Tls.TLSSocket): boolean =>
+  socket.connecting || ("secureConnecting" in socket && socket.secureConnecting === true)
+
+/** Calls back once `socket` is connected and, where it is a TLS socket, its handshake is done. */
+const whenReady = (socket: Net.Socket, ready: () => void): void => {
+  if (socket instanceof Tls.TLSSocket) {
+    if (handshaking(socket)) socket.once("secureConnect", ready)
+    else ready()
+  } else if (socket.connecting) socket.once("connect", ready)
+  else ready()
+}
+
+const make = (options: HttpClientOptions) =>
+  Effect.gen(function* () {
+    const plainAgent = new Http.Agent({ keepAlive: true })
+    const secureAgent = options.secureAgent ?? new Https.Agent({ keepAlive: true })
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        plainAgent.destroy()
+        if (options.secureAgent === undefined) secureAgent.destroy()
+      })
+    )
+    const connectionOf = options.connectionOf ?? connectionOfSocket
+    const maxBody = options.maxBody ?? 1_048_576
+
+    const call = <E = never>(
+      { method, url, fields, body }: HttpCall,
+      judge?: (connection: Connection) => Effect.Effect<void, E>
+    ): Effect.Effect<HttpAnswer, HttpFailure | E> =>
+      Effect.callback<HttpAnswer, HttpFailure | E>((resume) => {
+        const fail = (kind: HttpFailure["kind"], detail: string) =>
+          resume(Effect.fail(new HttpFailure({ url, kind, detail })))
+        if (!URL.canParse(url)) {
+          fail("connect", "not a URL")
+          return
+        }
+        const secure = new URL(url).protocol === "https:"
+        const headers: Record<string, Array<string>> = {}
+        for (const [name, value] of fields) headers[name] = [...(headers[name] ?? []), value]
+        headers["Content-Length"] = [String(body.length)]
+        const request = (secure ? Https : Http).request(url, {
+          method,
+          agent: secure ? secureAgent : plainAgent,
+          headers,
+          timeout: options.timeoutMillis ?? 30_000
+        })
+        request.on("timeout", () => {
+          fail("timeout", "no answer in time")
+          request.destroy()
+        })
+        request.on("error", (error) => fail(kindOf(error), error.message))
+        request.on("socket", (socket) =>
+          whenReady(socket, () => {
+            if (judge === undefined) return void request.end(body)
+            Effect.runFork(judge(connectionOf(socket))).addObserver((exit) => {
+              if (Exit.isSuccess(exit)) return void request.end(body)
+              resume(Effect.failCause(exit.cause))
+              request.destroy()
+            })
+          })
+        )
+        request.on("response", (incoming) => {
+          const connection = connectionOf(incoming.socket)
+          const parts: Array<Buffer> = []
+          let length = 0
+          incoming.on("data", (part: Buffer) => {
+            length += part.length
+            if (length > maxBody) {
+              fail("too-large", `more than ${maxBody} octets`)
+              request.destroy()
+            } else parts.push(part)
+          })
+          incoming.on("error", (error) => fail("broken", error.message))
+          incoming.on("end", () => {
+            const answerFields: Array<readonly [string, string]> = []
+            for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2) {
+              answerFields.push([incoming.rawHeaders[i]!, incoming.rawHeaders[i + 1]!])
+            }
+            resume(
+              Effect.succeed({
+                status: incoming.statusCode ?? 0,
+                fields: answerFields,
+                body: Buffer.concat(parts, length),
+                connection
+              })
+            )
+          })
+        })
+        return Effect.sync(() => request.destroy())
+      })
+    return { call }
+  })
+
+/** The client; kept connections are closed with the scope. */
+export const layer = (options: HttpClientOptions = {}): Layer.Layer<HttpClient> =>
+  Layer.effect(HttpClient, make(options))
