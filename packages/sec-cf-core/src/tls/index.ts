@@ -1,1 +1,29 @@
-export {}
+export * from "./CertificateNames.ts"
+export * from "./CipherSuite.ts"
+export * from "./ClientHello.ts"
+export {
+  CaFailure,
+  type CertificateRequest,
+  type DevelopmentCa,
+  keepCertificate,
+  loopbackNames,
+  openDevelopmentCa
+} from "./DevelopmentCa.ts"
+export * from "./Negotiation.ts"
+export * from "./PskIdentity.ts"
+export * from "./SecureAgent.ts"
+export * from "./SecureClient.ts"
+export * from "./SecureServer.ts"
+export type {
+  PskContext,
+  PskLookup,
+  ServerCertificate,
+  ServerClients,
+  ServerLimits,
+  ServerOptions,
+  ServerPsk
+} from "./ServerOptions.ts"
+export { connectionOf } from "./SocketConnection.ts"
+export * from "./TlsEvent.ts"
+export * from "./TlsFailure.ts"
+export * as TlsProfile from "./TlsProfile.ts"

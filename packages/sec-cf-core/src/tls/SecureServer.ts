@@ -1,0 +1,282 @@
+/**
+ * TLS and HTTPS servers that know who is on the other end: by pre-shared key, by certificate, or both.
+ *
+ * Every connection is stopped at its ClientHello, which is read for the server's name and the suite to come, and only then
+ * handed to Node. So a key that is bound to name and suite can be found, and whoever says nothing costs next to nothing.
+ *
+ * @layer binding
+ */
+import { randomBytes } from "node:crypto"
+import * as Https from "node:https"
+import type * as Net from "node:net"
+import * as Tls from "node:tls"
+import type { Connection } from "@oma/sa-policy"
+import * as Result from "effect/Result"
+import { type ClientHello, decodeClientHello } from "./ClientHello.ts"
+import { negotiatePsk } from "./Negotiation.ts"
+import { decodeIdentity, encodeIdentity } from "./PskIdentity.ts"
+import { nodeOptions, profileOf, type ServerCertificate, type ServerOptions } from "./ServerOptions.ts"
+import { describeSocket, ranOnKey } from "./SocketConnection.ts"
+import { type PskRefusal, TlsEvent } from "./TlsEvent.ts"
+
+export interface SecureServer<S extends Net.Server> {
+  /** Call `listen` on it. Of an HTTPS server, take requests with `on("request")` and `connectionOf(request.socket)`. */
+  readonly server: S
+  /**
+   * Closes the connections of a pre-shared key identity and tells how many there were. Call it after the lookup has stopped
+   * giving the key: that alone keeps out new ones only.
+   */
+  readonly disconnect: (identity: string) => number
+  /** Uses another certificate from now on; connections that exist stay. */
+  readonly setCertificate: (certificate: ServerCertificate) => void
+  /** Stops listening and closes every connection. */
+  readonly close: () => Promise<void>
+}
+
+/** One accepted TCP connection. */
+interface Accepted {
+  readonly id: string
+  readonly address: string
+  readonly raw: Net.Socket
+  hello: ClientHello | undefined
+  /** The identity of the last key that was given out; proved only if the handshake ran on it. */
+  identity: string | undefined
+  pending: boolean
+}
+
+const noBytes = new Uint8Array(0)
+
+// both spellings of one identity are one peer
+const canonical = (identity: string): string => {
+  const parts = decodeIdentity(identity)
+  return parts === undefined ? identity : encodeIdentity(parts)
+}
+
+const endpoints = (socket: Net.Socket): string => `${socket.remoteAddress}|${socket.remotePort}|${socket.localPort}`
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be in an identity
+const unprintable = /[\u0000-\u001f\u007f]/
+
+const build = <S extends Tls.Server>(
+  options: ServerOptions,
+  make: (node: Tls.TlsOptions & Https.ServerOptions) => S,
+  onSecure: (socket: Tls.TLSSocket, connection: Connection.Connection) => void
+): SecureServer<S> => {
+  const { psk, limits } = options
+  const profile = profileOf(options)
+  const tell = options.onEvent ?? (() => undefined)
+  const maxUnauthenticated = limits?.maxUnauthenticated ?? 256
+  const maxPerAddress = limits?.maxUnauthenticatedPerAddress ?? 64
+  const handshakeTimeout = limits?.handshakeTimeout ?? 10_000
+  const hello = { maxLength: limits?.maxHello ?? 16_384 }
+  const run = randomBytes(6).toString("hex")
+  const accepted = new Map<string, Accepted>()
+  const perAddress = new Map<string, number>()
+  const byIdentity = new Map<string, Set<Tls.TLSSocket>>()
+  let pending = 0
+  let count = 0
+
+  const settle = (state: Accepted): void => {
+    if (!state.pending) return
+    state.pending = false
+    pending--
+    const left = (perAddress.get(state.address) ?? 1) - 1
+    if (left === 0) perAddress.delete(state.address)
+    else perAddress.set(state.address, left)
+  }
+
+  const findKey = (state: Accepted | undefined, identity: string): Uint8Array | PskRefusal => {
+    if (psk === undefined || state?.hello === undefined) return "suite not determined"
+    if (identity === "" || identity.length > (psk.maxIdentity ?? 256) || unprintable.test(identity)) {
+      return "malformed identity"
+    }
+    const negotiated = negotiatePsk(profile, state.hello)
+    if (negotiated === undefined) return "suite not determined"
+    let key: Uint8Array | undefined
+    try {
+      key = psk.lookup(identity, { ...negotiated, serverName: state.hello.serverName, address: state.address })
+    } catch {
+      return "lookup failed"
+    }
+    if (key === undefined) return "unknown identity"
+    return key.length < (psk.minimumKey ?? 16) ? "weak key" : key
+  }
+
+  const pskCallback = (socket: Tls.TLSSocket, identity: string): Uint8Array | null => {
+    const state = accepted.get(endpoints(socket))
+    // TLS 1.3 asks for one identity after the other until one is found; an earlier one counts no more
+    if (state !== undefined) state.identity = undefined
+    const key = findKey(state, identity)
+    if (typeof key === "string") {
+      const address = state?.address ?? ""
+      tell(TlsEvent.PskRefused({ address, identity: identity.slice(0, 256), reason: key }))
+      return psk?.unknownIdentity === "hide" ? randomBytes(32) : null
+    }
+    if (state !== undefined) state.identity = identity
+    return key
+  }
+
+  const server = make({ ...nodeOptions(options), ...(psk === undefined ? {} : { pskCallback }) })
+  server.maxConnections = limits?.maxConnections ?? 10_000
+
+  const inner = server.listeners("connection")
+  server.removeAllListeners("connection")
+  server.on("connection", (raw: Net.Socket) => {
+    const address = raw.remoteAddress
+    const refuse = (reason: TlsEvent & { readonly _tag: "ConnectionRefused" }) => {
+      raw.destroy()
+      tell(reason)
+    }
+    if (address === undefined || raw.remotePort === undefined) {
+      return refuse(TlsEvent.ConnectionRefused({ address: "", reason: "no address" }))
+    }
+    const mine = perAddress.get(address) ?? 0
+    if (pending >= maxUnauthenticated) {
+      return refuse(TlsEvent.ConnectionRefused({ address, reason: "too many unauthenticated" }))
+    }
+    if (mine >= maxPerAddress) {
+      return refuse(TlsEvent.ConnectionRefused({ address, reason: "too many unauthenticated from this address" }))
+    }
+    const state: Accepted = {
+      id: `${run}-${++count}`,
+      address,
+      raw,
+      hello: undefined,
+      identity: undefined,
+      pending: true
+    }
+    const key = endpoints(raw)
+    accepted.set(key, state)
+    pending++
+    perAddress.set(address, mine + 1)
+    raw.on("error", () => undefined) // "close" follows
+    raw.once("close", () => {
+      settle(state)
+      if (accepted.get(key) === state) accepted.delete(key)
+    })
+    awaitHello(state)
+  })
+
+  const awaitHello = (state: Accepted): void => {
+    const { raw, address } = state
+    let stream: Uint8Array = noBytes
+    const leave = () => {
+      clearTimeout(timer)
+      raw.off("readable", onReadable)
+      raw.off("end", onEnd)
+      raw.off("error", onEnd)
+      raw.off("close", leave)
+    }
+    const refuse = (reason: string) => {
+      leave()
+      raw.destroy()
+      tell(TlsEvent.HelloRefused({ address, reason }))
+    }
+    const onEnd = () => refuse("closed before its ClientHello")
+    const onReadable = () => {
+      const chunk: Uint8Array | null = raw.read()
+      if (chunk === null) return
+      stream = stream.length === 0 ? chunk : Buffer.concat([stream, chunk])
+      const decoded = decodeClientHello(stream, hello)
+      if (Result.isFailure(decoded)) return refuse(`${decoded.failure.reason} (${decoded.failure.clause})`)
+      if (decoded.success === undefined) return
+      leave()
+      state.hello = decoded.success
+      raw.unshift(stream)
+      for (const listener of inner) listener.call(server, raw)
+    }
+    const timer = setTimeout(() => refuse("no ClientHello in time"), handshakeTimeout)
+    raw.on("readable", onReadable)
+    raw.on("end", onEnd)
+    raw.on("error", onEnd)
+    raw.on("close", leave)
+    onReadable()
+  }
+
+  server.on("tlsClientError", (error: Error & { readonly code?: string }, socket: Tls.TLSSocket) => {
+    const state = accepted.get(endpoints(socket))
+    if (state !== undefined) settle(state)
+    tell(
+      TlsEvent.HandshakeFailed({
+        address: state?.address ?? socket.remoteAddress ?? "",
+        reason: "reason" in error && typeof error.reason === "string" ? error.reason : error.message.slice(0, 200),
+        code: error.code ?? "",
+        ...(state?.identity === undefined ? {} : { identity: state.identity })
+      })
+    )
+  })
+
+  // before the listener of HTTP, so that no request is read on a connection that does not hold
+  server.prependListener("secureConnection", (socket: Tls.TLSSocket) => {
+    const state = accepted.get(endpoints(socket))
+    const refuse = (reason: string) => {
+      socket.destroy()
+      const identity = state?.identity === undefined ? {} : { identity: state.identity }
+      tell(TlsEvent.NotAuthenticated({ address: state?.address ?? "", reason, ...identity }))
+    }
+    if (state?.hello === undefined) return refuse("connection not known")
+    settle(state)
+    const onKey = psk !== undefined && ranOnKey(socket)
+    const identity = onKey ? state.identity : undefined
+    if (onKey && identity === undefined) return refuse("no identity with the key")
+    if (psk !== undefined && !onKey && options.certificate === undefined) return refuse("no pre-shared key")
+    const forecast = onKey ? negotiatePsk(profile, state.hello) : undefined
+    if (
+      onKey &&
+      (forecast?.version !== socket.getProtocol() ||
+        (forecast?.suite?.openssl ?? socket.getCipher().name) !== socket.getCipher().name)
+    ) {
+      return refuse("another suite than the key was chosen for")
+    }
+    const connection = describeSocket(socket, { id: state.id, identity, serverName: state.hello.serverName })
+    if (connection === undefined) return refuse("suite not known")
+    if (identity !== undefined) {
+      const name = canonical(identity)
+      const sockets = byIdentity.get(name) ?? new Set()
+      byIdentity.set(name, sockets.add(socket))
+      socket.once("close", () => {
+        sockets.delete(socket)
+        if (sockets.size === 0) byIdentity.delete(name)
+      })
+    }
+    onSecure(socket, connection)
+  })
+
+  for (const warning of profile.warnings) tell(warning)
+
+  return {
+    server,
+    disconnect: (identity) => {
+      const sockets = [...(byIdentity.get(canonical(identity)) ?? [])]
+      for (const socket of sockets) socket.destroy()
+      tell(TlsEvent.IdentityDisconnected({ identity, connections: sockets.length }))
+      return sockets.length
+    },
+    setCertificate: (certificate) => {
+      server.setSecureContext(nodeOptions({ ...options, certificate }))
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const { raw } of accepted.values()) raw.destroy()
+      })
+  }
+}
+
+/** A TLS server; `onConnection` is given each connection whose handshake holds. */
+export const tlsServer = (
+  options: ServerOptions,
+  onConnection: (socket: Tls.TLSSocket, connection: Connection.Connection) => void
+): SecureServer<Tls.Server> => build(options, (node) => Tls.createServer(node), onConnection)
+
+/** An HTTPS server. */
+export const httpsServer = (options: ServerOptions): SecureServer<Https.Server> =>
+  build(
+    options,
+    (node) => {
+      const server = Https.createServer(node)
+      server.maxHeadersCount = options.limits?.maxHeadersCount ?? 100
+      return server
+    },
+    () => undefined
+  )

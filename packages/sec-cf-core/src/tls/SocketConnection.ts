@@ -1,0 +1,74 @@
+/**
+ * From a TLS socket to the plain `Connection` value that a policy judges.
+ *
+ * @layer binding
+ */
+import type * as Tls from "node:tls"
+import type { Connection } from "@oma/sa-policy"
+import { suiteNamed, usesPsk } from "./CipherSuite.ts"
+import { decodeAlternativeNames } from "./CertificateNames.ts"
+
+const connections = new WeakMap<object, Connection.Connection>()
+
+/**
+ * The connection that `socket` belongs to, with the pre-shared key identity or the validated certificate of the peer;
+ * `undefined` for a socket that no server or client of this folder made. For HTTP: `connectionOf(request.socket)`.
+ */
+export const connectionOf = (socket: object): Connection.Connection | undefined => connections.get(socket)
+
+const certificateOf = (socket: Tls.TLSSocket): Connection.PeerCertificate | undefined => {
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) return undefined
+  return {
+    subject: certificate.subject,
+    ...decodeAlternativeNames(certificate.subjectAltName),
+    fingerprint: certificate.fingerprint256.replaceAll(":", "").toLowerCase(),
+    notAfter: Date.parse(certificate.validTo)
+  }
+}
+
+/**
+ * Whether the handshake ran on the pre-shared key.
+ *
+ * **Gotchas** That a key was found does not say so: OpenSSL passes a TLS 1.3 key over when its hash does not fit the suite and
+ * goes on with the certificate, for anybody who knows the identity. TLS 1.3 counts a key as a resumption, and real
+ * resumption is switched off wherever keys are used, so "reused" is the mark.
+ */
+export const ranOnKey = (socket: Tls.TLSSocket): boolean => {
+  if (socket.getProtocol() === "TLSv1.3") return socket.isSessionReused()
+  const suite = suiteNamed(socket.getCipher().name)
+  return suite !== undefined && usesPsk(suite)
+}
+
+/**
+ * Makes the value after the handshake and remembers it for `connectionOf`. `identity` is the pre-shared key identity that
+ * was proved; a certificate is taken only where Node validated it. `undefined` where the suite is not known here.
+ */
+export const describeSocket = (
+  socket: Tls.TLSSocket,
+  about: { readonly id: string; readonly identity: string | undefined; readonly serverName: string | undefined }
+): Connection.Connection | undefined => {
+  const suite = suiteNamed(socket.getCipher().name)
+  if (suite === undefined) return undefined
+  const certificate = about.identity === undefined && socket.authorized ? certificateOf(socket) : undefined
+  const port = socket.remotePort
+  const connection: Connection.Connection = {
+    id: about.id,
+    transport: "tcp",
+    protection: {
+      protocol: about.identity === undefined ? "tls" : "psk-tls",
+      level: suite.level,
+      version: socket.getProtocol() ?? "",
+      suite: { openssl: suite.openssl, iana: suite.iana, code: suite.code }
+    },
+    peer: {
+      address: socket.remoteAddress ?? "",
+      ...(port === undefined ? {} : { port }),
+      ...(certificate === undefined ? {} : { certificate }),
+      ...(about.identity === undefined ? {} : { pskIdentity: about.identity })
+    },
+    ...(about.serverName === undefined ? {} : { serverName: about.serverName })
+  }
+  connections.set(socket, connection)
+  return connection
+}
