@@ -5,23 +5,10 @@
  */
 import { toHex } from "./bytes/Bytes.ts"
 import { DueHeap } from "./DueHeap.ts"
-import type { ReplayState } from "./ReplayWindow.ts"
-import type { SecurityAssociation } from "./SecurityAssociation.ts"
-import type { Lease } from "./StoreRules.ts"
+import type { Row } from "./StoreMachine.ts"
 
-/** What changes together: a row is replaced as a whole, so that whoever read it keeps what it read. */
-export interface Contents {
-  readonly sa: SecurityAssociation
-  readonly version: number
-  readonly inbound: ReplayState
-  readonly horizon: number
-  readonly lease: Lease
-  /** It was seen to be over, and stays so when the clock is set back. */
-  readonly over: boolean
-}
-
-export interface Row {
-  contents: Contents
+interface Entry {
+  row: Row
   due: number
   place: number
 }
@@ -29,100 +16,62 @@ export interface Row {
 /** The key of lookups from octets. */
 export const aliasOf = (mechanism: string, wireId: Uint8Array): string => `${toHex(wireId)} ${mechanism}`
 
-const aliasOfSa = (sa: SecurityAssociation): string | undefined =>
-  sa.wireId === undefined ? undefined : aliasOf(sa.mechanism, sa.wireId)
+const aliasOfRow = ({ named, sa }: Row): string | undefined =>
+  named && sa.wireId !== undefined ? aliasOf(sa.mechanism, sa.wireId) : undefined
 
 export class MemoryAssociations {
-  private readonly byId = new Map<string, Row>()
-  private readonly byAlias = new Map<string, Row>()
-  private readonly ends = new DueHeap<Row>()
+  private readonly byId = new Map<string, Entry>()
+  private readonly byAlias = new Map<string, Entry>()
+  private readonly ends = new DueHeap<Entry>()
 
   get size(): number {
     return this.byId.size
   }
 
   get(id: string): Row | undefined {
-    return this.byId.get(id)
+    return this.byId.get(id)?.row
   }
 
   find(mechanism: string, wireId: Uint8Array): Row | undefined {
-    return this.byAlias.get(aliasOf(mechanism, wireId))
+    return this.byAlias.get(aliasOf(mechanism, wireId))?.row
   }
 
   /** The association that ends first. */
   first(): Row | undefined {
-    return this.ends.first()
+    return this.ends.first()?.row
   }
 
-  /** Adds `row`, taking its alias from whichever holds it; gives what takes that back. */
-  add(row: Row): () => void {
-    this.byId.set(row.contents.sa.id, row)
-    const alias = this.point(row)
-    this.schedule(row)
-    return () => {
-      this.byId.delete(row.contents.sa.id)
-      this.ends.remove(row)
-      alias()
+  /** Puts in the place of the row of that name, if there is one. An alias that another one holds comes to this one. */
+  set(row: Row): void {
+    const known = this.byId.get(row.sa.id)
+    if (known !== undefined && known.row.sa === row.sa && known.row.named === row.named) {
+      known.row = row
+      return
     }
-  }
-
-  /** Replaces the contents of `row`; gives what takes that back. */
-  change(row: Row, contents: Contents): () => void {
-    const before = row.contents
-    if (before.sa === contents.sa) {
-      row.contents = contents
-      return () => {
-        row.contents = before
-      }
-    }
-    const unpoint = this.unpoint(row)
-    row.contents = contents
-    const point = this.point(row)
-    this.schedule(row)
-    return () => {
-      point()
-      row.contents = before
-      unpoint()
-      this.schedule(row)
-    }
-  }
-
-  remove(row: Row): () => void {
-    this.byId.delete(row.contents.sa.id)
-    const alias = this.unpoint(row)
-    this.ends.remove(row)
-    return () => {
-      this.byId.set(row.contents.sa.id, row)
-      alias()
-      this.schedule(row)
-    }
-  }
-
-  private point(row: Row): () => void {
-    const alias = aliasOfSa(row.contents.sa)
-    if (alias === undefined) return () => {}
-    const before = this.byAlias.get(alias)
-    this.byAlias.set(alias, row)
-    return () => {
-      if (before === undefined) this.byAlias.delete(alias)
-      else this.byAlias.set(alias, before)
-    }
-  }
-
-  private unpoint(row: Row): () => void {
-    const alias = aliasOfSa(row.contents.sa)
-    if (alias === undefined || this.byAlias.get(alias) !== row) return () => {}
-    this.byAlias.delete(alias)
-    return () => this.byAlias.set(alias, row)
-  }
-
-  private schedule(row: Row): void {
-    const { hardExpiry } = row.contents.sa
-    if (hardExpiry === undefined) {
-      this.ends.remove(row)
+    const entry = known ?? { row, due: 0, place: -1 }
+    if (known === undefined) this.byId.set(row.sa.id, entry)
+    else this.unpoint(known)
+    entry.row = row
+    const alias = aliasOfRow(row)
+    if (alias !== undefined) this.byAlias.set(alias, entry)
+    if (row.sa.hardExpiry === undefined) {
+      this.ends.remove(entry)
     } else {
-      row.due = hardExpiry
-      this.ends.put(row)
+      entry.due = row.sa.hardExpiry
+      this.ends.put(entry)
     }
+  }
+
+  remove(id: string): void {
+    const entry = this.byId.get(id)
+    if (entry === undefined) return
+    this.byId.delete(id)
+    this.unpoint(entry)
+    this.ends.remove(entry)
+  }
+
+  private unpoint(entry: Entry): void {
+    const alias = aliasOfRow(entry.row)
+    if (alias !== undefined && this.byAlias.get(alias) === entry) this.byAlias.delete(alias)
   }
 }

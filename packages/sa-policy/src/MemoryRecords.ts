@@ -4,22 +4,14 @@
  * @layer machine
  */
 import { DueHeap } from "./DueHeap.ts"
-import { Conflict } from "./SaError.ts"
-import type { Expectation, StoredRecord } from "./StoreOperation.ts"
-import { recordLimits } from "./StoreOperation.ts"
-import { meets } from "./StoreRules.ts"
+import { type RecordRow, recordIsOver } from "./StoreMachine.ts"
+import { recordLimits, type StoredRecord } from "./StoreOperation.ts"
 
-interface Row {
-  readonly collection: string
-  readonly key: string
-  value: Uint8Array
-  version: number
+interface Entry {
+  row: RecordRow
   due: number
   place: number
 }
-
-/** How a change is taken back. */
-export type Undo = () => void
 
 /** Code points in order: the order of the UTF-8 octets, in which databases keep text. */
 export const byCodePoints = (a: string, b: string): number => {
@@ -50,23 +42,24 @@ const placeOf = (sorted: ReadonlyArray<string>, key: string): number => {
 const patience = 64
 
 class Collection {
-  readonly rows = new Map<string, Row>()
+  readonly entries = new Map<string, Entry>()
   private sorted: Array<string> | undefined
   private changes = 0
 
   keys(): ReadonlyArray<string> {
     this.changes = 0
-    this.sorted ??= [...this.rows.keys()].sort(byCodePoints)
+    this.sorted ??= [...this.entries.keys()].sort(byCodePoints)
     return this.sorted
   }
 
-  add(row: Row): void {
-    this.rows.set(row.key, row)
-    if (this.wanted()) this.sorted!.splice(placeOf(this.sorted!, row.key), 0, row.key)
+  add(entry: Entry): void {
+    const { key } = entry.row
+    this.entries.set(key, entry)
+    if (this.wanted()) this.sorted!.splice(placeOf(this.sorted!, key), 0, key)
   }
 
   remove(key: string): void {
-    this.rows.delete(key)
+    this.entries.delete(key)
     if (this.wanted()) this.sorted!.splice(placeOf(this.sorted!, key), 1)
   }
 
@@ -76,21 +69,21 @@ class Collection {
   }
 }
 
-const read = (row: Row): StoredRecord => ({
+/** What a caller may keep of `row`. */
+export const readRecord = (row: RecordRow): StoredRecord => ({
   key: row.key,
   value: row.value.slice(),
   version: row.version,
-  ...(row.due === Number.POSITIVE_INFINITY ? {} : { notAfter: row.due })
+  ...(row.notAfter === undefined ? {} : { notAfter: row.notAfter })
 })
 
 export class MemoryRecords {
   private readonly collections = new Map<string, Collection>()
-  private readonly ends = new DueHeap<Row>()
+  private readonly ends = new DueHeap<Entry>()
   size = 0
 
-  get(collection: string, key: string, now: number): StoredRecord | undefined {
-    const row = this.collections.get(collection)?.rows.get(key)
-    return row === undefined || row.due <= now ? undefined : read(row)
+  get(collection: string, key: string): RecordRow | undefined {
+    return this.collections.get(collection)?.entries.get(key)?.row
   }
 
   list(
@@ -100,7 +93,7 @@ export class MemoryRecords {
     const found = this.collections.get(collection)
     if (found === undefined) return []
     const { after, prefix = "", limit = recordLimits.page, now } = options
-    const most = Math.min(Math.max(0, limit), recordLimits.page)
+    const most = Math.min(limit, recordLimits.page)
     const keys = found.keys()
     let at = placeOf(keys, prefix)
     if (after !== undefined && byCodePoints(after, prefix) >= 0) {
@@ -109,72 +102,45 @@ export class MemoryRecords {
     }
     const out: Array<StoredRecord> = []
     for (; at < keys.length && out.length < most && keys[at]!.startsWith(prefix); at++) {
-      const row = found.rows.get(keys[at]!)!
-      if (row.due > now) out.push(read(row))
+      const { row } = found.entries.get(keys[at]!)!
+      if (!recordIsOver(row, now)) out.push(readRecord(row))
     }
     return out
   }
 
-  put(
-    collection: string,
-    key: string,
-    value: Uint8Array,
-    expect: Expectation,
-    notAfter: number | undefined,
-    now: number
-  ): Conflict | Undo {
-    const row = this.collections.get(collection)?.rows.get(key)
-    if (!meets(expect, row === undefined || row.due <= now ? 0 : row.version)) {
-      return new Conflict({ key, expected: String(expect) })
+  set(row: RecordRow): void {
+    const collection = this.collections.get(row.collection) ?? new Collection()
+    this.collections.set(row.collection, collection)
+    let entry = collection.entries.get(row.key)
+    if (entry === undefined) {
+      entry = { row, due: 0, place: -1 }
+      collection.add(entry)
+      this.size++
     }
-    const due = notAfter ?? Number.POSITIVE_INFINITY
-    if (row === undefined) {
-      const fresh: Row = { collection, key, value: value.slice(), version: 1, due, place: -1 }
-      this.add(fresh)
-      return () => this.remove(fresh)
+    entry.row = row
+    if (row.notAfter === undefined) {
+      this.ends.remove(entry)
+    } else {
+      entry.due = row.notAfter
+      this.ends.put(entry)
     }
-    const before = { value: row.value, version: row.version, due: row.due }
-    this.change(row, { value: value.slice(), version: row.version + 1, due })
-    return () => this.change(row, before)
   }
 
-  delete(collection: string, key: string, expect: Expectation, now: number): Conflict | Undo {
-    const row = this.collections.get(collection)?.rows.get(key)
-    if (!meets(expect, row === undefined || row.due <= now ? 0 : row.version)) {
-      return new Conflict({ key, expected: String(expect) })
-    }
-    if (row === undefined) return () => {}
-    this.remove(row)
-    return () => this.add(row)
+  remove(row: RecordRow): void {
+    const collection = this.collections.get(row.collection)
+    const entry = collection?.entries.get(row.key)
+    if (collection === undefined || entry === undefined) return
+    collection.remove(row.key)
+    if (collection.entries.size === 0) this.collections.delete(row.collection)
+    this.ends.remove(entry)
+    this.size--
   }
 
   /** Removes the record that ended first, if it ended by `now`. */
   sweep(now: number): boolean {
-    const row = this.ends.first()
-    if (row === undefined || row.due > now) return false
-    this.remove(row)
+    const entry = this.ends.first()
+    if (entry === undefined || entry.due > now) return false
+    this.remove(entry.row)
     return true
-  }
-
-  private add(row: Row): void {
-    const collection = this.collections.get(row.collection) ?? new Collection()
-    this.collections.set(row.collection, collection)
-    collection.add(row)
-    this.size++
-    if (row.due !== Number.POSITIVE_INFINITY) this.ends.put(row)
-  }
-
-  private change(row: Row, to: { readonly value: Uint8Array; readonly version: number; readonly due: number }): void {
-    Object.assign(row, to)
-    if (row.due === Number.POSITIVE_INFINITY) this.ends.remove(row)
-    else this.ends.put(row)
-  }
-
-  private remove(row: Row): void {
-    const collection = this.collections.get(row.collection)!
-    collection.remove(row.key)
-    if (collection.rows.size === 0) this.collections.delete(row.collection)
-    this.ends.remove(row)
-    this.size--
   }
 }

@@ -5,34 +5,37 @@
  */
 import { DueHeap } from "./DueHeap.ts"
 import type { Revocation } from "./SecurityAssociation.ts"
+import type { Burial, Grave } from "./StoreMachine.ts"
 import { revocationMemory } from "./StoreRules.ts"
 
-/** One revoked association; `version` and `alias` are those it had. */
-export interface Tombstone {
-  readonly number: number
-  readonly revocation: Revocation
-  readonly version: number
+interface Stone extends Burial {
+  readonly place: number
   readonly alias: string | undefined
+}
+
+/** The heap's view of a stone. */
+interface Entry {
+  readonly stone: Stone
   due: number
   place: number
 }
 
 export class MemoryRevocations {
-  private readonly log = new Map<number, Tombstone>()
-  private readonly byId = new Map<string, Tombstone>()
-  private readonly byAlias = new Map<string, Tombstone>()
-  private readonly ends = new DueHeap<Tombstone>()
+  private readonly log = new Map<number, Stone>()
+  private readonly byId = new Map<string, Stone>()
+  private readonly byAlias = new Map<string, Stone>()
+  private readonly ends = new DueHeap<Entry>()
   last = 0
 
-  get(id: string): Tombstone | undefined {
+  get(id: string): Grave | undefined {
     return this.byId.get(id)
   }
 
-  find(alias: string): Tombstone | undefined {
+  find(alias: string): Grave | undefined {
     return this.byAlias.get(alias)
   }
 
-  /** Everything after place `place`, at most `page` of it. */
+  /** Everything after `place`, at most `page` of it. */
   after(place: number, page: number): ReadonlyArray<readonly [number, Revocation]> {
     const out: Array<readonly [number, Revocation]> = []
     for (let n = place + 1; n <= this.last && out.length < page; n++) {
@@ -42,50 +45,32 @@ export class MemoryRevocations {
     return out
   }
 
-  /** Adds a revocation; gives what takes it back. */
-  add(revocation: Revocation, version: number, alias: string | undefined): () => void {
-    const sameAlias = alias === undefined ? undefined : this.byAlias.get(alias)
-    const stone: Tombstone = {
-      number: ++this.last,
-      revocation,
-      version,
-      alias,
-      due: revocation.at + revocationMemory,
-      place: -1
-    }
-    this.log.set(stone.number, stone)
-    this.ends.put(stone)
-    this.bury(stone)
-    return () => {
-      this.forget(stone)
-      this.last--
-      if (alias !== undefined && sameAlias !== undefined) this.byAlias.set(alias, sameAlias)
-    }
-  }
-
-  /** Lets the name of `stone` point at it. */
-  bury(stone: Tombstone): void {
+  add(burial: Burial, alias: string | undefined): void {
+    const stone: Stone = { ...burial, alias, place: ++this.last }
+    this.log.set(stone.place, stone)
     this.byId.set(stone.revocation.id, stone)
-    if (stone.alias !== undefined) this.byAlias.set(stone.alias, stone)
+    if (alias !== undefined) this.byAlias.set(alias, stone)
+    this.ends.put({ stone, due: stone.revocation.at + revocationMemory, place: -1 })
   }
 
-  /** Lets the name of `stone` point at nothing: it was given to a new association. Its place in the log remains. */
-  raise(stone: Tombstone): void {
-    if (this.byId.get(stone.revocation.id) === stone) this.byId.delete(stone.revocation.id)
-    if (stone.alias !== undefined && this.byAlias.get(stone.alias) === stone) this.byAlias.delete(stone.alias)
+  /** Lets the name of a revoked association go: a new one has it. The log keeps what it announced. */
+  release(id: string): void {
+    const stone = this.byId.get(id)
+    if (stone !== undefined) this.forget(stone)
   }
 
   /** Forgets the revocation that is oldest, if it is a day old at `now`. */
   sweep(now: number): boolean {
-    const stone = this.ends.first()
-    if (stone === undefined || stone.due > now) return false
-    this.forget(stone)
+    const entry = this.ends.first()
+    if (entry === undefined || entry.due > now) return false
+    this.ends.remove(entry)
+    this.log.delete(entry.stone.place)
+    this.forget(entry.stone)
     return true
   }
 
-  private forget(stone: Tombstone): void {
-    this.raise(stone)
-    this.log.delete(stone.number)
-    this.ends.remove(stone)
+  private forget(stone: Stone): void {
+    if (this.byId.get(stone.revocation.id) === stone) this.byId.delete(stone.revocation.id)
+    if (stone.alias !== undefined && this.byAlias.get(stone.alias) === stone) this.byAlias.delete(stone.alias)
   }
 }

@@ -92,3 +92,10 @@ export interface ReserveRequest {
 export type Reservation =
   | { readonly _tag: "Block"; readonly first: number; readonly last: number; readonly until: number }
   | { readonly _tag: "Wait"; readonly until: number }
+
+/**
+ * The record whose `version` is the epoch of a store: 0 where there is none. Whatever a process keeps in memory only, such as the
+ * uses of HTTP Digest nonces, carries the epoch; who loses that memory writes the record anew, and a store that is
+ * recovered from a backup does. Things of an older epoch are stale.
+ */
+export const epochRecord = { collection: "store", key: "epoch" } as const

@@ -19,9 +19,9 @@ export const storeLimits = { operations: 1000, numbers: 65_536, leaseMillis: 3_6
 export const outboundOf = (sa: SecurityAssociation): { readonly first: number; readonly last: number } =>
   sa.outbound ?? { first: 1, last: 0xffffffff }
 
-/** Whether `sa` is over at `now`. */
+/** Whether `sa` is over at `now`, which is so when `now` is no number. */
 export const isOver = (sa: SecurityAssociation, now: number): boolean =>
-  sa.hardExpiry !== undefined && now >= sa.hardExpiry
+  sa.hardExpiry !== undefined && !(now < sa.hardExpiry)
 
 /** Whether a thing of version `version` (0: none stands there) meets `expect`. */
 export const meets = (expect: Expectation, version: number): boolean =>

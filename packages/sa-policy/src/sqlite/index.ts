@@ -1,1 +1,2 @@
-export {}
+export type { SqliteOptions } from "./Database.ts"
+export * as StoreSqlite from "./StoreSqlite.ts"

@@ -1,1 +1,2 @@
-export {}
+export * from "./associations.ts"
+export * as StoreSuite from "./StoreSuite.ts"

@@ -1,0 +1,354 @@
+/**
+ * Reading rows and writing drafts with prepared statements.
+ *
+ * @layer binding
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite"
+import * as Result from "effect/Result"
+import type { Entry } from "../RevocationLog.ts"
+import { type SaId, saId } from "../SecurityAssociation.ts"
+import type { Draft, Grave, RecordRow, Row, View } from "../StoreMachine.ts"
+import type { StoredRecord } from "../StoreOperation.ts"
+import { recordLimits } from "../StoreOperation.ts"
+import { revocationMemory } from "../StoreRules.ts"
+import {
+  afterPrefix,
+  type Column,
+  decodeBits,
+  decodeBody,
+  decodeRevocation,
+  encodeBits,
+  encodeBody,
+  type RowFault
+} from "./RowCodec.ts"
+
+/** A file whose rows are not what a store wrote. */
+export class DamagedRow extends Error {
+  override readonly name = "DamagedRow"
+}
+
+const sound = <A>(result: Result.Result<A, RowFault>): A => {
+  if (Result.isFailure(result)) throw new DamagedRow(result.failure.why)
+  return result.success
+}
+
+const text = (column: Column | undefined): string => {
+  if (typeof column !== "string") throw new DamagedRow("text expected")
+  return column
+}
+const whole = (column: Column | undefined): number => {
+  if (typeof column !== "number") throw new DamagedRow("number expected")
+  return column
+}
+const octets = (column: Column | undefined): Uint8Array => {
+  if (!(column instanceof Uint8Array)) throw new DamagedRow("octets expected")
+  return column
+}
+const orNull = <A>(read: (column: Column | undefined) => A, column: Column | undefined): A | null =>
+  column === null ? null : read(column)
+
+type Columns = ReadonlyArray<Column>
+
+const isColumns = (row: unknown): row is Columns => Array.isArray(row)
+
+const associationColumns =
+  "a.slot, a.id, a.mechanism, a.wire, a.named, a.version, a.body, " +
+  "c.highest, c.seen, c.horizon, c.over, c.ends, c.owner, c.until, c.length, c.contended"
+const associations = "association a CROSS JOIN counter c ON c.slot = a.slot"
+
+const decodeRow = (row: Columns): Row => {
+  const [
+    slot,
+    id,
+    mechanism,
+    wire,
+    named,
+    version,
+    body,
+    highest,
+    seen,
+    horizon,
+    over,
+    ends,
+    owner,
+    until,
+    length,
+    till
+  ] = row
+  return {
+    slot: whole(slot),
+    sa: sound(decodeBody(text(id), text(mechanism), orNull(octets, wire), orNull(whole, ends), text(body))),
+    version: whole(version),
+    inbound: { highest: whole(highest), seen: decodeBits(octets(seen)) },
+    horizon: whole(horizon),
+    over: whole(over) === 1,
+    named: whole(named) === 1,
+    lease: { owner: text(owner), until: whole(until), length: whole(length), contended: whole(till) }
+  }
+}
+
+/** The last name before all texts, and the least value after them all: SQLite orders octets after text. */
+const afterAllText = new Uint8Array(0)
+
+/** The tables of one connection. Methods throw what `Database.unavailable` explains. */
+export class Tables implements View {
+  /** Rows that are as the file has them while `dataVersion` stands. */
+  private readonly cache = new Map<SaId, Row>()
+  private dataVersion = -1
+  private readonly database: DatabaseSync
+  private readonly cachedRows: number
+  private readonly statements = new Map<string, StatementSync>()
+
+  constructor(database: DatabaseSync, cachedRows: number) {
+    this.database = database
+    this.cachedRows = cachedRows
+  }
+
+  private statement(sql: string): StatementSync {
+    const known = this.statements.get(sql)
+    if (known !== undefined) return known
+    const statement = this.database.prepare(sql)
+    statement.setReturnArrays(true)
+    this.statements.set(sql, statement)
+    return statement
+  }
+
+  private one(sql: string, ...values: ReadonlyArray<Column>): Columns | undefined {
+    const row: unknown = this.statement(sql).get(...values)
+    return isColumns(row) ? row : undefined
+  }
+
+  private all(sql: string, ...values: ReadonlyArray<Column>): ReadonlyArray<Columns> {
+    const rows: ReadonlyArray<unknown> = this.statement(sql).all(...values)
+    return rows.filter(isColumns)
+  }
+
+  private run(sql: string, ...values: ReadonlyArray<Column>): number {
+    return Number(this.statement(sql).run(...values).changes)
+  }
+
+  /** Drops what other connections may have changed. To be called before each look, inside the transaction if there is one. */
+  refresh(): void {
+    const version = whole(this.one("PRAGMA data_version")?.[0])
+    if (version === this.dataVersion) return
+    this.cache.clear()
+    this.dataVersion = version
+  }
+
+  /** Drops everything that is known of the file. */
+  forget(): void {
+    this.cache.clear()
+  }
+
+  private keep(row: Row): Row {
+    this.cache.delete(row.sa.id)
+    this.cache.set(row.sa.id, row)
+    if (this.cache.size > this.cachedRows) this.cache.delete(this.cache.keys().next().value!)
+    return row
+  }
+
+  association(id: SaId): Row | undefined {
+    const known = this.cache.get(id)
+    if (known !== undefined) return known
+    const row = this.one(`SELECT ${associationColumns} FROM ${associations} WHERE a.id = ?`, id)
+    return row === undefined ? undefined : this.keep(decodeRow(row))
+  }
+
+  holder(mechanism: string, wireId: Uint8Array): Row | undefined {
+    const sql = "SELECT id FROM association WHERE wire = ? AND mechanism = ? AND named = 1"
+    const row = this.one(sql, wireId, mechanism)
+    return row === undefined ? undefined : this.association(saId(text(row[0])))
+  }
+
+  private graveOf(row: Columns | undefined): Grave | undefined {
+    if (row === undefined) return undefined
+    const [id, mechanism, why, at, version] = row
+    return {
+      version: whole(version),
+      revocation: sound(decodeRevocation(text(id), text(mechanism), text(why), whole(at)))
+    }
+  }
+
+  grave(id: SaId): Grave | undefined {
+    return this.graveOf(
+      this.one("SELECT id, mechanism, why, at, version FROM revocation WHERE id = ? AND current = 1", id)
+    )
+  }
+
+  /** The same by the octets that led to it. */
+  graveOfWire(mechanism: string, wireId: Uint8Array): Grave | undefined {
+    const sql =
+      "SELECT id, mechanism, why, at, version FROM revocation " +
+      "WHERE wire = ? AND mechanism = ? AND current = 1 AND wire IS NOT NULL ORDER BY place DESC LIMIT 1"
+    return this.graveOf(this.one(sql, wireId, mechanism))
+  }
+
+  record(collection: string, key: string): RecordRow | undefined {
+    const sql = "SELECT slot, value, version, ends FROM record WHERE collection = ? AND key = ?"
+    const row = this.one(sql, collection, key)
+    if (row === undefined) return undefined
+    const [slot, value, version, ends] = row
+    return {
+      slot: whole(slot),
+      collection,
+      key,
+      value: octets(value),
+      version: whole(version),
+      notAfter: orNull(whole, ends) ?? undefined
+    }
+  }
+
+  records(
+    collection: string,
+    options: { readonly after?: string; readonly prefix?: string; readonly limit?: number; readonly now: number }
+  ): ReadonlyArray<StoredRecord> {
+    const { after, prefix = "", limit = recordLimits.page, now } = options
+    const sql =
+      "SELECT key, value, version, ends FROM record WHERE collection = ? AND key >= ? AND key < ? AND key > ? " +
+      "AND (ends IS NULL OR ends > ?) ORDER BY key LIMIT ?"
+    const end = afterPrefix(prefix) ?? afterAllText
+    const most = Math.max(0, Math.min(Math.floor(limit), recordLimits.page))
+    return this.all(sql, collection, prefix, end, after ?? "", now, most).map(([key, value, version, ends]) => ({
+      key: text(key),
+      value: octets(value),
+      version: whole(version),
+      ...(ends === null ? {} : { notAfter: whole(ends) })
+    }))
+  }
+
+  size(): { readonly associations: number; readonly records: number } {
+    const row = this.one("SELECT (SELECT count(*) FROM counter), (SELECT count(*) FROM record)")
+    return { associations: whole(row?.[0]), records: whole(row?.[1]) }
+  }
+
+  /** The place of the newest revocation that ever was. */
+  lastPlace(): number {
+    const row = this.one("SELECT seq FROM sqlite_sequence WHERE name = 'revocation'")
+    return row === undefined ? 0 : whole(row[0])
+  }
+
+  revocationsAfter(place: number, page: number): ReadonlyArray<Entry> {
+    const sql = "SELECT place, id, mechanism, why, at FROM revocation WHERE place > ? ORDER BY place LIMIT ?"
+    return this.all(sql, place, page).map(([at, id, mechanism, why, when]) => [
+      whole(at),
+      sound(decodeRevocation(text(id), text(mechanism), text(why), whole(when)))
+    ])
+  }
+
+  /** Writes what changed. Rows leave before others take their octets, so that no index sees a state in between. */
+  write(draft: Draft): void {
+    for (const { revocation, version, wireId } of draft.burials) {
+      const { id, mechanism, why, at } = revocation
+      this.removeAssociation(id)
+      this.run("UPDATE revocation SET current = 0 WHERE id = ? AND current = 1", id)
+      this.run(
+        "INSERT INTO revocation (id, mechanism, wire, version, why, at, current) VALUES (?, ?, ?, ?, ?, ?, 1)",
+        ...[id, mechanism, wireId ?? null, version, why, at]
+      )
+    }
+    for (const id of draft.reborn) this.run("UPDATE revocation SET current = 0 WHERE id = ? AND current = 1", id)
+    const moved: Array<readonly [Row, Row | undefined]> = []
+    for (const [id, row] of draft.associations) {
+      if (row === undefined) continue
+      const before = row.slot === 0 ? undefined : this.association(id)
+      if (before?.sa === row.sa && before.named === row.named) this.writeCounters(row, before)
+      else moved.push([row, before])
+    }
+    for (const [row] of moved) if (row.slot !== 0) this.run("UPDATE association SET named = 0 WHERE slot = ?", row.slot)
+    for (const [row, before] of moved) this.writeAssociation(row, before)
+    for (const { before, after } of draft.records.values()) {
+      if (after !== undefined) this.writeRecord(after)
+      else if (before !== undefined) this.run("DELETE FROM record WHERE slot = ?", before.slot)
+    }
+  }
+
+  private removeAssociation(id: SaId): void {
+    const row = this.one("SELECT slot FROM association WHERE id = ?", id)
+    if (row === undefined) return
+    this.removeSlot(whole(row[0]))
+    this.cache.delete(id)
+  }
+
+  private removeSlot(slot: number): void {
+    this.run("DELETE FROM counter WHERE slot = ?", slot)
+    this.run("DELETE FROM association WHERE slot = ?", slot)
+  }
+
+  private writeCounters(row: Row, before: Row): void {
+    const { inbound, horizon, lease, over, slot } = row
+    if (horizon === before.horizon && lease === before.lease && over === before.over) {
+      this.run(
+        "UPDATE counter SET highest = ?, seen = ? WHERE slot = ?",
+        inbound.highest,
+        encodeBits(inbound.seen),
+        slot
+      )
+    } else {
+      this.run(
+        "UPDATE counter SET highest = ?, seen = ?, horizon = ?, over = ?, owner = ?, until = ?, length = ?, contended = ? " +
+          "WHERE slot = ?",
+        ...[inbound.highest, encodeBits(inbound.seen), horizon, over ? 1 : 0],
+        ...[lease.owner, lease.until, lease.length, lease.contended, slot]
+      )
+    }
+    this.keep(row)
+  }
+
+  private writeAssociation(row: Row, before: Row | undefined): void {
+    const { sa, version, named, inbound, horizon, lease, over } = row
+    let { slot } = row
+    if (slot === 0) {
+      const inserted = this.one(
+        "INSERT INTO association (id, mechanism, wire, named, version, body) VALUES (?, ?, ?, ?, ?, ?) RETURNING slot",
+        ...[sa.id, sa.mechanism, sa.wireId ?? null, named ? 1 : 0, version, encodeBody(sa)]
+      )
+      slot = whole(inserted?.[0])
+    } else {
+      this.run(
+        "UPDATE association SET mechanism = ?, wire = ?, named = ?, version = ?, body = ? WHERE slot = ?",
+        ...[sa.mechanism, sa.wireId ?? null, named ? 1 : 0, version, encodeBody(sa), slot]
+      )
+    }
+    const { owner, until, length, contended } = lease
+    const sql =
+      before === undefined
+        ? "INSERT OR REPLACE INTO counter (highest, seen, horizon, over, ends, owner, until, length, contended, slot) " +
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        : "UPDATE counter SET highest = ?, seen = ?, horizon = ?, over = ?, ends = ?, owner = ?, until = ?, length = ?, " +
+          "contended = ? WHERE slot = ?"
+    this.run(
+      sql,
+      ...[inbound.highest, encodeBits(inbound.seen), horizon, over ? 1 : 0, sa.hardExpiry ?? null],
+      ...[owner, until, length, contended, slot]
+    )
+    this.keep({ ...row, slot })
+  }
+
+  private writeRecord({ collection, key, value, version, notAfter }: RecordRow): void {
+    this.run(
+      "INSERT INTO record (collection, key, value, version, ends) VALUES (?, ?, ?, ?, ?) ON CONFLICT (collection, key) " +
+        "DO UPDATE SET value = excluded.value, version = excluded.version, ends = excluded.ends",
+      ...[collection, key, value, version, notAfter ?? null]
+    )
+  }
+
+  /** Removes what ended by `now`, at most `limit` rows, and gives the names of the associations among them. */
+  sweep(now: number, limit: number): ReadonlyArray<SaId> {
+    const most = Math.max(0, Math.floor(limit))
+    const over = this.all(
+      "SELECT c.slot, a.id FROM counter c CROSS JOIN association a ON a.slot = c.slot WHERE c.ends <= ? ORDER BY c.ends LIMIT ?",
+      ...[now, most]
+    )
+    const gone: Array<SaId> = []
+    for (const [slot, id] of over) {
+      this.removeSlot(whole(slot))
+      gone.push(saId(text(id)))
+      this.cache.delete(saId(text(id)))
+    }
+    let left = most - gone.length
+    left -= this.run("DELETE FROM record WHERE slot IN (SELECT slot FROM record WHERE ends <= ? LIMIT ?)", now, left)
+    const sql = "DELETE FROM revocation WHERE place IN (SELECT place FROM revocation WHERE at <= ? LIMIT ?)"
+    this.run(sql, now - revocationMemory, left)
+    return gone
+  }
+}
