@@ -29,7 +29,7 @@ const compute = (hashes: DigestAlgorithm.DigestHashes, { input }: Vector) => {
     uri!,
     qop === "auth-int" ? hex(input["bodyHex"]!) : undefined
   )
-  const quality = qop === "auth" || qop === "auth-int" ? { qop, nc: nc!, cnonce: cnonce! } : undefined
+  const quality = qop === "auth" || qop === "auth-int" ? ({ qop, nc: nc!, cnonce: cnonce! } as const) : undefined
   const response = DigestComputation.response(hash, ha1, nonce!, quality, ha2)
   const userhash = DigestComputation.userhash(hash, input["username"]!, input["realm"]!)
   return { ha1, ha2, response, userhash }
