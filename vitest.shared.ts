@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import type { ViteUserConfig } from "vitest/config"
 
 const conditions = ["@oma/source", "import", "module", "node", "default"]
@@ -10,7 +11,8 @@ const shared: ViteUserConfig = {
     environment: "node",
     include: ["test/**/*.test.ts"],
     passWithNoTests: true,
-    reporters: ["default", ["json", { outputFile: "reports/vitest.json" }]],
+    setupFiles: [fileURLToPath(new URL("./vitest.setup.ts", import.meta.url))],
+    reporters: ["default", ["json", { outputFile: process.env["VITEST_REPORT"] ?? "reports/vitest.json" }]],
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text", "lcov"] }
   }
 }

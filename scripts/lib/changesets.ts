@@ -24,7 +24,7 @@ export interface ReleasedPackage {
 }
 
 /** Whether a change of this file of a package reaches those who install it. */
-export const isPublished = (folder: string, path: string): boolean =>
+const isPublished = (folder: string, path: string): boolean =>
   path.startsWith(`${folder}/src/`) || path.startsWith(`${folder}/vectors/`) || path === `${folder}/package.json`
 
 /**

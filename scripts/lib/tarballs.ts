@@ -8,7 +8,7 @@ import * as Path from "node:path"
 import { pooled, type Ran, run } from "./run.ts"
 import { type Package, publicPackages, root } from "./workspace.ts"
 
-export interface Tarball {
+interface Tarball {
   readonly package: Package
   readonly file: string
 }
@@ -56,7 +56,7 @@ const installed = (folder: string, name: string): string =>
   ).version
 
 /** The files of the empty project, by name. */
-export const consumer = (
+const consumer = (
   tarballs: ReadonlyArray<{ readonly name: string; readonly file: string }>,
   specifiers: ReadonlyArray<string>,
   dependencies: Readonly<Record<string, string>>
@@ -71,7 +71,7 @@ export const consumer = (
   }
   const compilerOptions = {
     target: "es2023",
-    lib: ["es2023", "esnext.disposable"],
+    lib: ["es2023", "esnext.disposable", "dom"], // effect's own declarations speak of CryptoKey
     module: "nodenext",
     strict: true,
     exactOptionalPropertyTypes: true,
