@@ -32,7 +32,7 @@ describe("push PDU", () => {
       assert.strictEqual(headers.contentLength, output.dataHex.length / 2)
       assert.deepStrictEqual(headers.encodingVersion, output.headersHex.includes("c393") ? [1, 3] : undefined)
       const sent = vector.input.applicationId
-      const collapsed = sent !== null && sent.startsWith("x-oma-application:")
+      const collapsed = sent?.startsWith("x-oma-application:") === true
       assert.deepStrictEqual(
         headers.applicationId,
         sent === null ? undefined : collapsed ? 0 : ApplicationId.normalise(sent)
