@@ -317,5 +317,6 @@ export const reserve = (
   const given = numbers(request, row.horizon, last, row.lease)
   if (given._tag === "Exhausted") return new Exhausted({ id, last })
   draft.associations.set(id, { ...row, horizon: given.horizon, lease: given.lease })
-  return given.answer
+  // no number is used from memory once the association is over
+  return { ...given.answer, until: Math.min(given.answer.until, row.sa.hardExpiry ?? Number.POSITIVE_INFINITY) }
 }

@@ -84,7 +84,7 @@ export interface ReserveRequest {
 }
 
 /**
- * `Block`: the numbers `first` to `last` are the caller's, durably, and may be used until `until`; a single
+ * `Block`: the numbers `first` to `last` are the caller's, durably, and may be used until `until`, which never lies after the hard expiry; a single
  * number with `until` equal to `now` is for the message in hand. `Wait`: another owner's lease
  * runs until `until`; asking again then gives numbers, one at a time while both ask, because two blocks side by side would make
  * a strict receiver drop the lower one.
