@@ -96,7 +96,7 @@ describe("NodePrimitives", () => {
   })
   it("shows no key and takes it back when lent or disposed", () => {
     const key = NodePrimitives.importKey(Bytes.utf8("canary canary!!!"))
-    let lent = new Uint8Array(0)
+    let lent: Uint8Array = new Uint8Array(0)
     key.lend((octets) => {
       lent = octets
       assert.strictEqual(Bytes.utf8Decode(octets), "canary canary!!!")
