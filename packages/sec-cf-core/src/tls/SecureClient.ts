@@ -125,12 +125,19 @@ const attempt = (
     done(result)
   }
   const fail = (code: string, detail: string) => {
-    finish(failureOf(code, detail))
+    finish(failureOf(code, detail, psk !== undefined))
     socket.destroy()
   }
   const timer = setTimeout(() => fail("ETIMEDOUT", "no handshake in time"), options.timeout ?? 10_000)
-  socket.on("error", (error: Error & { readonly code?: string }) => fail(error.code ?? "", error.message.slice(0, 300)))
-  socket.once("close", () => fail("ECONNRESET", "closed within the handshake"))
+  let reached = false
+  socket.once("connect", () => {
+    reached = true
+  })
+  const broken = (code: string) => (reached && /^(ECONNRESET|EPIPE)$/.test(code) ? `OMA_CLOSED ${code}` : code)
+  socket.on("error", (error: Error & { readonly code?: string }) =>
+    fail(broken(error.code ?? ""), error.message.slice(0, 300))
+  )
+  socket.once("close", () => fail(broken("ECONNRESET"), "closed within the handshake"))
   socket.once("secureConnect", () => {
     if (psk !== undefined && (!ranOnKey(socket) || identity === undefined)) {
       return fail("OMA_SERVER_WITHOUT_KEY", "the handshake did not run on the pre-shared key")

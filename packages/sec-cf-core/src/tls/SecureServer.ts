@@ -195,10 +195,12 @@ const build = <S extends Tls.Server>(
 
   server.on("tlsClientError", (error: Error & { readonly code?: string }, socket: Tls.TLSSocket) => {
     const state = accepted.get(endpoints(socket))
+    const address = state?.address ?? socket.remoteAddress ?? ""
     if (state !== undefined) settle(state)
+    socket.destroy() // Node leaves that to the listener; the alert is out already
     tell(
       TlsEvent.HandshakeFailed({
-        address: state?.address ?? socket.remoteAddress ?? "",
+        address,
         reason: "reason" in error && typeof error.reason === "string" ? error.reason : error.message.slice(0, 200),
         code: error.code ?? "",
         ...(state?.identity === undefined ? {} : { identity: state.identity })

@@ -5,8 +5,8 @@
  */
 import type * as Tls from "node:tls"
 import type { Connection } from "@oma/sa-policy"
-import { suiteNamed, usesPsk } from "./CipherSuite.ts"
 import { decodeAlternativeNames } from "./CertificateNames.ts"
+import { suiteNamed, usesPsk } from "./CipherSuite.ts"
 
 const connections = new WeakMap<object, Connection.Connection>()
 

@@ -6,8 +6,10 @@
 import * as Data from "effect/Data"
 
 export type TlsFailureReason =
-  /** Nobody answered at the address, or the connection broke. */
+  /** Nobody answered at the address. */
   | "unreachable"
+  /** The server closed the connection within the handshake; some do that to a client whose certificate they refuse. */
+  | "closed"
   | "timeout"
   /** The server does not know the identity, or has another key for it: bootstrap again, or ask for the right key. */
   | "key refused"
@@ -39,9 +41,16 @@ const reasons: ReadonlyArray<readonly [RegExp, TlsFailureReason]> = [
   [/ALERT_(BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE|ACCESS_DENIED)|ALERT_NO_CERTIFICATE/, "client refused"],
   [/CERT|SELF_SIGNED|ISSUER|SIGNATURE|CRL|OMA_SERVER/, "server not authenticated"],
   [/ETIMEDOUT|TIMEOUT/, "timeout"],
+  [/OMA_CLOSED/, "closed"],
   [/^E(CONN|HOST|NET|PIPE|ADDR|AI_)|ENOTFOUND/, "unreachable"]
 ]
 
-/** The failure that an error code of Node or OpenSSL stands for. */
-export const failureOf = (code: string, detail: string): TlsFailure =>
-  new TlsFailure({ reason: reasons.find(([pattern]) => pattern.test(code))?.[1] ?? "failed", detail, code })
+/**
+ * The failure that an error code of Node or OpenSSL stands for. `keyed`: a pre-shared key was offered; OpenSSL before 3.2 then
+ * answers a wrong one in TLS 1.3 with illegal_parameter.
+ */
+export const failureOf = (code: string, detail: string, keyed = false): TlsFailure => {
+  const found = reasons.find(([pattern]) => pattern.test(code))?.[1]
+  const reason = found ?? (keyed && code.includes("ALERT_ILLEGAL_PARAMETER") ? "key refused" : "failed")
+  return new TlsFailure({ reason, detail, code })
+}
