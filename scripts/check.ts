@@ -61,7 +61,10 @@ const tarballs = async (): Promise<Result> => {
 }
 
 const quick: ReadonlyArray<Step> = [
-  { name: "lint and format", work: () => tool("biome", "ci", "--colors=off", "--max-diagnostics=50", ".") },
+  {
+    name: "lint and format",
+    work: () => tool("biome", "ci", "--colors=off", "--error-on-warnings", "--max-diagnostics=50", ".")
+  },
   { name: "unused code", work: () => tool("knip", "--no-progress", "--no-config-hints") },
   { name: "import rules", work: importRules },
   { name: "conformance ledgers", work: conformance },
