@@ -9,5 +9,6 @@ export default defineConfig({
   dts: false,
   sourcemap: true,
   clean: true,
-  splitting: true
+  splitting: true,
+  removeNodeProtocol: false // node:sqlite has no name without it
 })
