@@ -23,7 +23,7 @@ interface Entry {
 export class MemoryRevocations {
   private readonly log = new Map<number, Stone>()
   private readonly byId = new Map<string, Stone>()
-  private readonly byAlias = new Map<string, Stone>()
+  private readonly byAlias = new Map<string, Array<Stone>>()
   private readonly ends = new DueHeap<Entry>()
   last = 0
 
@@ -32,7 +32,7 @@ export class MemoryRevocations {
   }
 
   find(alias: string): Grave | undefined {
-    return this.byAlias.get(alias)
+    return this.byAlias.get(alias)?.at(-1)
   }
 
   /** Everything after `place`, at most `page` of it. */
@@ -46,10 +46,15 @@ export class MemoryRevocations {
   }
 
   add(burial: Burial, alias: string | undefined): void {
+    this.release(burial.revocation.id)
     const stone: Stone = { ...burial, alias, place: ++this.last }
     this.log.set(stone.place, stone)
     this.byId.set(stone.revocation.id, stone)
-    if (alias !== undefined) this.byAlias.set(alias, stone)
+    if (alias !== undefined) {
+      const others = this.byAlias.get(alias)
+      if (others === undefined) this.byAlias.set(alias, [stone])
+      else others.push(stone)
+    }
     this.ends.put({ stone, due: stone.revocation.at + revocationMemory, place: -1 })
   }
 
@@ -71,6 +76,10 @@ export class MemoryRevocations {
 
   private forget(stone: Stone): void {
     if (this.byId.get(stone.revocation.id) === stone) this.byId.delete(stone.revocation.id)
-    if (stone.alias !== undefined && this.byAlias.get(stone.alias) === stone) this.byAlias.delete(stone.alias)
+    if (stone.alias === undefined) return
+    const others = this.byAlias.get(stone.alias) ?? []
+    const at = others.indexOf(stone)
+    if (at >= 0) others.splice(at, 1)
+    if (others.length === 0) this.byAlias.delete(stone.alias)
   }
 }

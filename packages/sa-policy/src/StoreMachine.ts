@@ -148,7 +148,9 @@ export class Draft implements View {
       if (row === undefined) this.associations.set(id, undefined)
       else this.setAssociation(row)
     }
-    for (const { before, after } of later.records.values()) this.setRecord(before, after)
+    for (const { before, after } of later.records.values()) {
+      if (before !== undefined || after !== undefined) this.setRecord(before, after)
+    }
     for (const burial of later.burials) {
       this.burials.push(burial)
       this.reborn.delete(burial.revocation.id)

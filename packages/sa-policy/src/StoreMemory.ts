@@ -12,8 +12,8 @@ import { follow, Signal } from "./RevocationLog.ts"
 import { SaRevoked } from "./SaError.ts"
 import type { SaId, StoredAssociation } from "./SecurityAssociation.ts"
 import { Store } from "./Store.ts"
-import { Draft, type Grave, type Row, recordIsOver, reserve, rowIsOver, transact, type View } from "./StoreMachine.ts"
-import { storeLimits } from "./StoreRules.ts"
+import { Draft, type Grave, type Row, recordIsOver, reserve, transact, type View } from "./StoreMachine.ts"
+import { isOver, storeLimits } from "./StoreRules.ts"
 
 /** What a caller sees of `row`, or the revocation that ended it. */
 const answer = (
@@ -63,7 +63,7 @@ export const layer: Layer.Layer<Store> = Layer.sync(Store, () => {
     const gone: Array<SaId> = []
     for (let left = Math.min(limit, storeLimits.sweep); left > 0; left--) {
       const row = associations.first()
-      if (row !== undefined && rowIsOver(row, now)) {
+      if (row !== undefined && isOver(row.sa, now)) {
         associations.remove(row.sa.id)
         gone.push(row.sa.id)
       } else if (!records.sweep(now) && !revocations.sweep(now)) break
