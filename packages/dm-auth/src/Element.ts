@@ -7,6 +7,9 @@
 /** The namespaces of the three vocabularies, in the spelling in which they are sent. */
 export type Namespace = "SYNCML:SYNCML1.2" | "syncml:metinf" | "syncml:devinf" | (string & {})
 
+/** Attributes by their names as written, without namespace declarations of elements. */
+export type Attributes = Readonly<Record<string, string>>
+
 /**
  * An element with everything in it. `content` holds child elements, text, and octets that WBXML carried as OPAQUE, in
  * their order. `namespace` is the empty string for an element in none.
@@ -14,8 +17,7 @@ export type Namespace = "SYNCML:SYNCML1.2" | "syncml:metinf" | "syncml:devinf" |
 export interface Element {
   readonly name: string
   readonly namespace: Namespace
-  /** Attributes without namespace declarations, by their names as written. */
-  readonly attributes?: Readonly<Record<string, string>>
+  readonly attributes?: Attributes
   readonly content: ReadonlyArray<Element | string | Uint8Array>
 }
 

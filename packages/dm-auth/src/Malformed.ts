@@ -60,12 +60,15 @@ export interface Limits {
   readonly elements: number
   /** Attributes of one element. */
   readonly attributes: number
-  /** Characters or octets of one text, after references are replaced. */
+  /**
+   * Characters and octets of all text in the document together, references to the WBXML string table replaced: a small
+   * table that is used often does not swell into a large message.
+   */
   readonly text: number
 }
 
-/** 64 kB, 32 levels, 8,192 elements, 16 attributes, 64 kB in one text. */
-export const defaultLimits: Limits = { bytes: 65_536, depth: 32, elements: 8192, attributes: 16, text: 65_536 }
+/** 64 kB, 32 levels, 8,192 elements, 16 attributes, 128 kB of text. */
+export const defaultLimits: Limits = { bytes: 65_536, depth: 32, elements: 8192, attributes: 16, text: 131_072 }
 
 /** A bound was reached; nothing beyond it was looked at. `hdr` as in {@link Malformed}. */
 export class TooLarge extends Data.TaggedError("TooLarge")<{
