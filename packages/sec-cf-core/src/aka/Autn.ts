@@ -38,7 +38,8 @@ const exactly = (parameter: string, octets: Uint8Array, length: number): Malform
 export const decode = (autn: Uint8Array): Result.Result<Autn, MalformedAka> => {
   const fault = exactly("AUTN", autn, 16)
   if (fault !== undefined) return Result.fail(fault)
-  return Result.succeed({ concealedSqn: autn.slice(0, 6), amf: autn.slice(6, 8), mac: autn.slice(8, 16) })
+  const all = new Uint8Array(autn)
+  return Result.succeed({ concealedSqn: all.slice(0, 6), amf: all.slice(6, 8), mac: all.slice(8, 16) })
 }
 
 /** The 16 octets of AUTN out of its parts. */
@@ -84,7 +85,7 @@ export const verify = (
  * **Shapes** `sha1` gives 20 octets; `autn` 16 octets. Another length of `autn` comes back unchanged in its first octets.
  */
 export const star = (sha1: (data: Uint8Array) => Uint8Array, autn: Uint8Array, ik: Uint8Array): Uint8Array => {
-  const out = autn.slice()
+  const out = new Uint8Array(autn)
   const mask = sha1(ik)
   for (let i = 0; i < 8 && 8 + i < out.length; i++) out[8 + i]! ^= mask[i]!
   return out

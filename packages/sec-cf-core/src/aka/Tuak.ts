@@ -113,8 +113,8 @@ export const make = (
   const fault = checked(k, iterations)
   if (Result.isFailure(fault)) return Result.fail(fault.failure)
   if (topc.length !== 32) return malformed("TOPc", "32 octets", topc.length)
-  const key = k.slice()
-  const constant = topc.slice()
+  const key = new Uint8Array(k)
+  const constant = new Uint8Array(topc)
 
   const mac = (instance: number) => (rand: Uint8Array, sqn: Uint8Array, amf: Uint8Array) =>
     take(

@@ -212,6 +212,9 @@ describe("AUTN", () => {
     assert.notDeepEqual(star, autn)
     assert.deepStrictEqual(star.slice(0, 8), autn.slice(0, 8))
     assert.deepStrictEqual(Autn.star(sha1, star, ik), autn)
+    const buffer = Buffer.from(autn)
+    Autn.star(sha1, buffer, ik)
+    assert.deepStrictEqual(new Uint8Array(buffer), autn)
   })
 })
 
