@@ -104,7 +104,7 @@ export interface DigestAgent<E, R> {
 /** A sent use with what is needed to check the server's proof. */
 interface Sent {
   readonly use: DigestClient.Use
-  readonly ha1: Redacted.Redacted<string>
+  readonly user: DigestCredentials
 }
 
 /** An agent with its own memory of protection spaces. */
@@ -163,7 +163,7 @@ export const make = Effect.fnUntraced(function* <E = never, R = never>(options: 
     if (info.qop !== undefined && info.qop !== quality.qop) return "wrong"
     const hash = hashes[algorithms[use.challenge.algorithm].hash]
     const ha2 = DigestComputation.ha2(hash, "", request.target, use.qop === "auth-int" ? body : undefined)
-    const expected = DigestComputation.response(hash, sessionOf(use, sent.ha1), use.nonce, quality, ha2)
+    const expected = DigestComputation.response(hash, sessionOf(use, sent.user.ha1), use.nonce, quality, ha2)
     return DigestComputation.equalText(info.rspauth, expected) ? "right" : "wrong"
   }
 
@@ -183,9 +183,8 @@ export const make = Effect.fnUntraced(function* <E = never, R = never>(options: 
         const { use } = action
         const user = use === undefined ? undefined : yield* options.credentials(origin, use.challenge)
         if (use !== undefined && user === undefined) return yield* new DigestGaveUp({ why: "no-credentials", origin })
-        const sent = use === undefined || user === undefined ? undefined : { use, ha1: user.ha1 }
-        const field =
-          use === undefined || user === undefined ? undefined : yield* Effect.fromResult(authorize(request, use, user))
+        const sent: Sent | undefined = use === undefined || user === undefined ? undefined : { use, user }
+        const field = sent === undefined ? undefined : yield* Effect.fromResult(authorize(request, sent.use, sent.user))
         const response = yield* send(field)
         const event = yield* Effect.fromResult(eventOf(request, sent, response))
         ;({ action, state } = advance(state, event))
@@ -205,7 +204,11 @@ export const make = Effect.fnUntraced(function* <E = never, R = never>(options: 
   ): Result.Result<DigestClient.Event, DigestMalformed> => {
     if (response.status === status && response.challenges.length > 0) {
       return Result.map(Challenge.parse(response.challenges), (challenges) =>
-        DigestClient.Event.Challenged({ challenges, cnonce: cnonce() })
+        DigestClient.Event.Challenged({
+          challenges,
+          cnonce: cnonce(),
+          resynchronised: sent?.user.auts !== undefined
+        })
       )
     }
     return Result.map(AuthenticationInfo.parse(response.info), (info) =>

@@ -163,7 +163,12 @@ export const State = Data.taggedEnum<State>()
 export type Event = Data.TaggedEnum<{
   Start: { readonly cnonce: string }
   /** 401 (or 407) with what its challenge fields said. */
-  Challenged: { readonly challenges: ReadonlyArray<Challenge.Challenge>; readonly cnonce: string }
+  Challenged: {
+    readonly challenges: ReadonlyArray<Challenge.Challenge>
+    readonly cnonce: string
+    /** The refused request carried `auts`: a new challenge is what it asked for (RFC 3310 3.4). */
+    readonly resynchronised: boolean
+  }
   /** Any other answer. `proof` is the judgement of its rspauth; a wrong one was compared already. */
   Answered: { readonly proof: "right" | "wrong" | "absent"; readonly nextnonce: string | undefined }
 }>
@@ -216,8 +221,7 @@ const challenged = (
   rules: ClientRules,
   spaces: Spaces,
   state: Extract<State, { _tag: "Waiting" }>,
-  challenges: ReadonlyArray<Challenge.Challenge>,
-  cnonce: string
+  { challenges, cnonce, resynchronised }: Extract<Event, { _tag: "Challenged" }>
 ): Step => {
   const { attempts, request, use } = state
   const selected = select(rules, challenges)
@@ -226,7 +230,7 @@ const challenged = (
   const place = { origin: request.origin, challenge }
   const known = spaces.find((space) => sameSpace(space, place))
   if (known !== undefined && weaker(known, challenge, qop)) return give(spaces, "downgrade")
-  const staleRetry = state.answered && challenge.stale && !state.staleRetried
+  const staleRetry = state.answered && (challenge.stale || resynchronised) && !state.staleRetried
   if (state.answered && !staleRetry) {
     return give(
       // a refused nonce is not tried again
@@ -256,7 +260,7 @@ const challenged = (
  * caller keeps the ones that come back before anything else happens.
  *
  * **Order** A first request goes with the credentials of a known space or without; a challenge is answered with its strongest acceptable
- * algorithm; after that only `stale=true` leads to another request, and once. A refused pre-emptive request may meet a server that
+ * algorithm; after that only `stale=true` (or a resynchronisation) leads to another request, and once. A refused pre-emptive request may meet a server that
  * forgot the nonce, so its challenge is answered.
  */
 export const step = (rules: ClientRules, spaces: Spaces, state: State, event: Event): Step => {
@@ -275,7 +279,7 @@ export const step = (rules: ClientRules, spaces: Spaces, state: State, event: Ev
     }
   }
   if (state._tag === "Waiting" && event._tag === "Challenged") {
-    return challenged(rules, spaces, state, event.challenges, event.cnonce)
+    return challenged(rules, spaces, state, event)
   }
   if (state._tag === "Waiting" && event._tag === "Answered") {
     const { use } = state

@@ -164,7 +164,10 @@ describe("Digest at the gate", () => {
             Store.Store,
             Effect.map(Store.Store, (store) => ({
               ...store,
-              record: (...args: Parameters<typeof store.record>) => (reads++, store.record(...args))
+              record: (...args: Parameters<typeof store.record>) => {
+                reads++
+                return store.record(...args)
+              }
             }))
           ).pipe(Layer.provide(memory))
         )

@@ -16,7 +16,13 @@ import {
 import { NodePrimitives } from "@oma/sa-policy/node"
 import { Effect, Layer } from "effect"
 import * as StoreMemory from "../../../sa-policy/src/StoreMemory.ts"
-import { DigestAuthenticator, DigestNonces, DigestVerifiers, NodeDigestHash } from "../../src/digest/index.ts"
+import {
+  DigestAuthenticator,
+  DigestNonces,
+  type DigestServer,
+  DigestVerifiers,
+  NodeDigestHash
+} from "../../src/digest/index.ts"
 
 export const hashes = NodeDigestHash.hashes
 export const realm = "3GPP-bootstrapping@naf1.home1.net"
@@ -90,27 +96,32 @@ export interface Gate {
   ) => Effect.Effect<Admission, Spd.NoPolicy | Unavailable>
 }
 
+/** The guard of one node, for a binding. */
+export const guardOf = (
+  options: DigestAuthenticator.AuthenticatorOptions
+): Effect.Effect<
+  InterfaceGuard.InterfaceGuard<
+    DigestServer.RequestFacts,
+    DigestAuthenticator.DigestPresented,
+    DigestAuthenticator.DigestChallenges,
+    DigestAuthenticator.DigestReply
+  >,
+  never,
+  Services
+> => Effect.flatMap(DigestAuthenticator.make(options), (authenticator) => InterfaceGuard.make(name, [authenticator]))
+
 /** The gate of one node. */
-export const gate = Effect.fnUntraced(function* (
-  options: GateOptions = {}
-): Effect.fn.Return<Gate, Unavailable, Services> {
-  const verifiers = yield* DigestVerifiers.fromAccounts("test")
-  const authenticator = yield* DigestAuthenticator.make({
-    enabler: "test",
-    interface: "ua",
-    realm,
-    verifiers,
-    hashes,
-    ...options
+export const gate = (options: GateOptions = {}): Effect.Effect<Gate, Unavailable, Services> =>
+  Effect.gen(function* () {
+    const verifiers = yield* DigestVerifiers.fromAccounts("test")
+    const guard = yield* guardOf({ enabler: "test", interface: "ua", realm, verifiers, hashes, ...options })
+    const connection = Connection.inProcess("c")
+    return {
+      admit: (fields, method = "GET", target = "/", body) =>
+        guard.admit(
+          connection,
+          { method, target, authority: "naf1.home1.net", ...(body === undefined ? {} : { body }) },
+          DigestAuthenticator.present(fields)
+        )
+    }
   })
-  const guard = yield* InterfaceGuard.make(name, [authenticator])
-  const connection = Connection.inProcess("c")
-  return {
-    admit: (fields, method = "GET", target = "/", body) =>
-      guard.admit(
-        connection,
-        { method, target, authority: "naf1.home1.net", ...(body === undefined ? {} : { body }) },
-        DigestAuthenticator.present(fields)
-      )
-  }
-})
