@@ -236,10 +236,14 @@ class FileRules {
     const target = this.#project.resolve(this.#source.path, i.specifier)
     if (target._tag === "Foreign" || target.path === undefined) return
     if (target._tag === "Ours" && target.name === this.#package.name) return
-    for (const path of this.#project.origins(target.path, i.names)) {
+    const above = this.#project.origins(target.path, i.names).flatMap((path) => {
       const other = asLayer(this.#project.source(path)?.layer)
-      if (other === undefined || rank(other) <= rank(layer)) continue
-      this.#report("layer-order", i.line, `a ${layer} imports the ${other} ${path}`)
+      return other === undefined || rank(other) <= rank(layer) ? [] : [{ path, other }]
+    })
+    const [first] = above.toSorted((a, b) => rank(b.other) - rank(a.other))
+    if (first !== undefined) {
+      const more = above.length > 1 ? ` and ${above.length - 1} more` : ""
+      this.#report("layer-order", i.line, `a ${layer} imports the ${first.other} ${first.path}${more}`)
     }
     if (!isPure(layer) || i.typeOnly || !isIndex(target.path)) return
     for (const path of this.#project.loads(target.path)) {
