@@ -16,9 +16,13 @@ const { values } = parseArgs({
 })
 const problems: Array<string> = []
 if (!values.reports) {
-  const ran = await run("turbo", ["run", "test", "--continue", "--ui=stream", "--output-logs=errors-only"], {
-    echo: true
-  })
+  const ran = await run(
+    "turbo",
+    ["run", "test", "--continue", "--concurrency=100%", "--ui=stream", "--output-logs=errors-only"],
+    {
+      echo: true
+    }
+  )
   if (ran.status !== 0) problems.push("tests fail")
 }
 
