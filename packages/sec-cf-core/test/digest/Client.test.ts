@@ -452,7 +452,7 @@ describe("DigestAgent against our gate", () => {
       })
       const challengeWith = (nonce: string) =>
         Result.getOrThrow(
-          Challenge.encode({ realm: "bsf.home1.net", nonce, algorithm: "AKAv1-MD5", qop: ["auth-int"], stale })
+          Challenge.encode({ realm: "bsf.home1.net", nonce, algorithm: "AKAv1-MD5", qop: ["auth-int"] })
         )
       const { response } = yield* agent.request(asked, (field) => {
         if (field !== undefined) ub.push(Result.getOrThrow(Authorization.parse([field]))!)
