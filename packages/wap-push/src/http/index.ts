@@ -1,1 +1,2 @@
-export {}
+export * as PapHttpClient from "./PapHttpClient.ts"
+export * as PapHttpServer from "./PapHttpServer.ts"

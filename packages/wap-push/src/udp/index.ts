@@ -1,1 +1,1 @@
-export {}
+export * as UdpBearer from "./UdpBearer.ts"
