@@ -5,6 +5,8 @@
  * @layer machine
  * @spec TS 33.102 6.3.3
  */
+
+import type { Hash } from "@oma/sa-policy/bytes"
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
 import type { MacFailure, MalformedAka } from "./AkaError.ts"
@@ -51,3 +53,16 @@ export const authenticate = (card: Usim, rand: Uint8Array, autn: Uint8Array): re
   }
   return [{ ...card, seqMs: accepted.success }, AkaAnswer.Authenticated({ res, ck, ik })]
 }
+
+/**
+ * The answer of a card that does GBA_U to a challenge of the bootstrapping context: its AUTN is AUTN*. A card keeps CK and IK of
+ * such a challenge to itself and gives RES only.
+ *
+ * @spec TS 33.220 5.3.2 (from memory, see {@link Autn.star})
+ */
+export const authenticateGbaU = (
+  card: Usim,
+  sha1: Hash,
+  rand: Uint8Array,
+  autnStar: Uint8Array
+): readonly [Usim, AkaAnswer] => authenticate(card, rand, Autn.star(sha1, autnStar, card.functions.f2345(rand).ik))

@@ -124,7 +124,7 @@ describe("names", () => {
       "a-.b",
       "[::1]",
       `${"a".repeat(64)}.b`,
-      "a.".repeat(127) + "abc",
+      `${"a.".repeat(127)}abc`,
       "naf/1",
       "naf\n",
       "nåf.net"
