@@ -16,8 +16,10 @@ interface Entry {
 /** The key of lookups from octets. */
 export const aliasOf = (mechanism: string, wireId: Uint8Array): string => `${toHex(wireId)} ${mechanism}`
 
-const aliasOfRow = ({ named, sa }: Row): string | undefined =>
-  named && sa.wireId !== undefined ? aliasOf(sa.mechanism, sa.wireId) : undefined
+const aliasOfRow = (row: Row): string | undefined => {
+  const { named, sa } = row.terms()
+  return named && sa.wireId !== undefined ? aliasOf(sa.mechanism, sa.wireId) : undefined
+}
 
 export class MemoryAssociations {
   private readonly byId = new Map<string, Entry>()
@@ -43,21 +45,21 @@ export class MemoryAssociations {
 
   /** Puts in the place of the row of that name, if there is one. An alias that another one holds comes to this one. */
   set(row: Row): void {
-    const known = this.byId.get(row.sa.id)
-    if (known !== undefined && known.row.sa === row.sa && known.row.named === row.named) {
+    const known = this.byId.get(row.id)
+    if (known?.row.terms === row.terms) {
       known.row = row
       return
     }
     const entry = known ?? { row, due: 0, place: -1 }
-    if (known === undefined) this.byId.set(row.sa.id, entry)
+    if (known === undefined) this.byId.set(row.id, entry)
     else this.unpoint(known)
     entry.row = row
     const alias = aliasOfRow(row)
     if (alias !== undefined) this.byAlias.set(alias, entry)
-    if (row.sa.hardExpiry === undefined) {
+    if (row.hardExpiry === undefined) {
       this.ends.remove(entry)
     } else {
-      entry.due = row.sa.hardExpiry
+      entry.due = row.hardExpiry
       this.ends.put(entry)
     }
   }

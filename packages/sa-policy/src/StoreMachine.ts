@@ -5,6 +5,7 @@
  * @layer machine
  */
 import { toHex } from "./bytes/Bytes.ts"
+import type { ReplayMode, ReplayState } from "./ReplayWindow.ts"
 import * as ReplayWindow from "./ReplayWindow.ts"
 import {
   Conflict,
@@ -31,15 +32,36 @@ import {
   unacceptable
 } from "./StoreRules.ts"
 
-/** An association as a store keeps it. Rows are values: a change makes another one. */
-export interface Row extends StoredAssociation {
+/** The part of an association's row that messages do not change. */
+export interface Terms {
+  readonly sa: SecurityAssociation
+  readonly version: number
+  /** `wireId` leads to it. One that is over loses that to a new one. */
+  readonly named: boolean
+}
+
+/**
+ * An association as a store keeps it, what messages need first: `replay` and `hardExpiry` are those of its terms, which are
+ * read when somebody asks. Rows are values: a change makes another one, and two with one `terms` have the same terms.
+ */
+export interface Row {
   /** The store's own number of the row; 0 for one that is not written yet. */
   readonly slot: number
+  readonly id: SaId
+  readonly replay: ReplayMode
+  readonly hardExpiry: number | undefined
+  readonly inbound: ReplayState
+  readonly horizon: number
   readonly lease: Lease
   /** It was seen to be over, and stays so when the clock is set back. */
   readonly over: boolean
-  /** `wireId` leads to it. One that is over loses that to a new one. */
-  readonly named: boolean
+  readonly terms: () => Terms
+}
+
+/** What a caller sees of a row. */
+export const storedOf = ({ inbound, horizon, terms }: Row): StoredAssociation => {
+  const { sa, version } = terms()
+  return { sa, version, inbound, horizon }
 }
 
 /** An association that was revoked within the last day: its last version and why. */
@@ -104,8 +126,8 @@ export class Draft implements View {
       if (row !== undefined && leadsTo(row, mechanism, alias)) return row
     }
     const row = this.base.holder(mechanism, wireId)
-    if (row === undefined || !this.associations.has(row.sa.id)) return row
-    const changed = this.associations.get(row.sa.id)
+    if (row === undefined || !this.associations.has(row.id)) return row
+    const changed = this.associations.get(row.id)
     return changed !== undefined && leadsTo(changed, mechanism, alias) ? changed : undefined
   }
 
@@ -122,16 +144,17 @@ export class Draft implements View {
     return change === undefined ? this.base.record(collection, key) : change.after
   }
 
+  /** Keeps `row`, whose terms may be new. */
   setAssociation(row: Row): void {
-    this.associations.set(row.sa.id, row)
-    if (row.named && row.sa.wireId !== undefined) {
-      this.aliases.set(aliasOf(row.sa.mechanism, row.sa.wireId), row.sa.id)
-    }
+    this.associations.set(row.id, row)
+    const { sa, named } = row.terms()
+    if (named && sa.wireId !== undefined) this.aliases.set(aliasOf(sa.mechanism, sa.wireId), row.id)
   }
 
   bury(row: Row, revocation: Revocation): void {
     this.associations.set(revocation.id, undefined)
-    this.burials.push({ version: row.version, revocation, wireId: row.named ? row.sa.wireId : undefined })
+    const { sa, version, named } = row.terms()
+    this.burials.push({ version, revocation, wireId: named ? sa.wireId : undefined })
     this.reborn.delete(revocation.id)
   }
 
@@ -146,6 +169,7 @@ export class Draft implements View {
   add(later: Draft): void {
     for (const [id, row] of later.associations) {
       if (row === undefined) this.associations.set(id, undefined)
+      else if (row.terms === this.association(id)?.terms) this.associations.set(id, row)
       else this.setAssociation(row)
     }
     for (const { before, after } of later.records.values()) {
@@ -159,14 +183,13 @@ export class Draft implements View {
   }
 }
 
-const leadsTo = (row: Row, mechanism: string, alias: string): boolean =>
-  row.named &&
-  row.sa.mechanism === mechanism &&
-  row.sa.wireId !== undefined &&
-  aliasOf(mechanism, row.sa.wireId) === alias
+const leadsTo = (row: Row, mechanism: string, alias: string): boolean => {
+  const { sa, named } = row.terms()
+  return named && sa.mechanism === mechanism && sa.wireId !== undefined && aliasOf(mechanism, sa.wireId) === alias
+}
 
 /** Whether the association of `row` has ended by `now`, or was seen to have ended earlier. */
-export const rowIsOver = (row: Row, now: number): boolean => row.over || isOver(row.sa, now)
+export const rowIsOver = (row: Row, now: number): boolean => row.over || isOver(row, now)
 
 /** The row of `id` that stands and has not ended, or why there is none. */
 const living = (draft: Draft, id: SaId, now: number): Row | SaNotFound | SaRevoked | SaExpired => {
@@ -175,8 +198,13 @@ const living = (draft: Draft, id: SaId, now: number): Row | SaNotFound | SaRevok
     const grave = draft.grave(id)
     return grave === undefined ? new SaNotFound({ id }) : new SaRevoked({ id, why: grave.revocation.why })
   }
-  return rowIsOver(row, now) ? new SaExpired({ id, hardExpiry: row.sa.hardExpiry! }) : row
+  return rowIsOver(row, now) ? new SaExpired({ id, hardExpiry: row.hardExpiry! }) : row
 }
+
+const constant =
+  <A>(value: A) =>
+  (): A =>
+    value
 
 /** A copy whose octets nobody else holds. */
 const own = (sa: SecurityAssociation): SecurityAssociation =>
@@ -192,26 +220,28 @@ const put = (
   const row = draft.association(id)
   const grave = row === undefined ? draft.grave(id) : undefined
   if (grave !== undefined && expect !== "absent") return new SaRevoked({ id, why: grave.revocation.why })
-  const standing = row === undefined || (expect === "absent" && rowIsOver(row, now)) ? 0 : row.version
+  const standing = row === undefined || (expect === "absent" && rowIsOver(row, now)) ? 0 : row.terms().version
   if (!meets(expect, standing)) return new Conflict({ key: id, expected: String(expect) })
   if (wireId !== undefined) {
     const holder = draft.holder(mechanism, wireId)
-    if (holder !== undefined && holder.sa.id !== id) {
+    if (holder !== undefined && holder.id !== id) {
       if (!rowIsOver(holder, now)) return new Conflict({ key: id, expected: "wireId of no other association" })
-      draft.setAssociation({ ...holder, over: true, named: false })
+      draft.setAssociation({ ...holder, over: true, terms: constant({ ...holder.terms(), named: false }) })
     }
   }
   if (grave !== undefined) draft.reborn.add(id)
   const sa = own(operation.sa)
   const kept = standing !== 0 && row !== undefined && operation.resetCounters !== true ? row : undefined
+  const version = (row?.terms().version ?? grave?.version ?? 0) + 1
   draft.setAssociation({
-    sa,
-    version: (row?.version ?? grave?.version ?? 0) + 1,
-    ...(kept === undefined ? freshCounters(sa) : keptCounters(kept.sa, kept, sa)),
+    slot: row?.slot ?? 0,
+    id,
+    replay: sa.replay,
+    hardExpiry: sa.hardExpiry,
+    ...(kept === undefined ? freshCounters(sa) : keptCounters(kept.terms().sa, kept, sa)),
     lease: kept === undefined ? noLease : kept.lease,
     over: false,
-    named: wireId !== undefined,
-    slot: row?.slot ?? 0
+    terms: constant({ sa, version, named: wireId !== undefined })
   })
   return undefined
 }
@@ -219,7 +249,7 @@ const put = (
 const acceptNumber = (draft: Draft, id: SaId, number: number, now: number): OperationError | undefined => {
   const row = living(draft, id, now)
   if ("_tag" in row) return row
-  const accepted = ReplayWindow.accept(row.sa.replay, row.inbound, number)
+  const accepted = ReplayWindow.accept(row.replay, row.inbound, number)
   if (accepted._tag === "Failure") return new Replayed({ id, number, refusal: accepted.failure })
   if (accepted.success !== row.inbound) draft.associations.set(id, { ...row, inbound: accepted.success })
   return undefined
@@ -245,7 +275,7 @@ const applyOne = (draft: Draft, operation: Operation, now: number): OperationErr
     case "Revoke": {
       const { id, why } = operation
       const row = draft.association(id)
-      if (row !== undefined) draft.bury(row, { id, mechanism: row.sa.mechanism, why, at: now })
+      if (row !== undefined) draft.bury(row, { id, mechanism: row.terms().sa.mechanism, why, at: now })
       return undefined
     }
     case "PutRecord": {
@@ -270,7 +300,7 @@ const applyOne = (draft: Draft, operation: Operation, now: number): OperationErr
 const remember = (draft: Draft, failure: OperationError | Exhausted): void => {
   if (failure._tag !== "SaExpired") return
   const row = draft.association(failure.id)
-  if (row !== undefined && !row.over) draft.setAssociation({ ...row, over: true })
+  if (row !== undefined && !row.over) draft.associations.set(row.id, { ...row, over: true })
 }
 
 /**
@@ -315,10 +345,10 @@ export const reserve = (
     remember(draft, row)
     return row
   }
-  const { last } = outboundOf(row.sa)
+  const { last } = outboundOf(row.terms().sa)
   const given = numbers(request, row.horizon, last, row.lease)
   if (given._tag === "Exhausted") return new Exhausted({ id, last })
   draft.associations.set(id, { ...row, horizon: given.horizon, lease: given.lease })
   // no number is used from memory once the association is over
-  return { ...given.answer, until: Math.min(given.answer.until, row.sa.hardExpiry ?? Number.POSITIVE_INFINITY) }
+  return { ...given.answer, until: Math.min(given.answer.until, row.hardExpiry ?? Number.POSITIVE_INFINITY) }
 }

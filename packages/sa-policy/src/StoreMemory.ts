@@ -12,7 +12,7 @@ import { follow, Signal } from "./RevocationLog.ts"
 import { SaRevoked } from "./SaError.ts"
 import type { SaId, StoredAssociation } from "./SecurityAssociation.ts"
 import { Store } from "./Store.ts"
-import { Draft, type Grave, type Row, recordIsOver, reserve, transact, type View } from "./StoreMachine.ts"
+import { Draft, type Grave, type Row, recordIsOver, reserve, storedOf, transact, type View } from "./StoreMachine.ts"
 import { isOver, storeLimits } from "./StoreRules.ts"
 
 /** What a caller sees of `row`, or the revocation that ended it. */
@@ -20,10 +20,7 @@ const answer = (
   row: Row | undefined,
   grave: Grave | undefined
 ): Effect.Effect<StoredAssociation | undefined, SaRevoked> => {
-  if (row !== undefined) {
-    const { sa, version, inbound, horizon } = row
-    return Effect.succeed({ sa, version, inbound, horizon })
-  }
+  if (row !== undefined) return Effect.succeed(storedOf(row))
   return grave === undefined
     ? Effect.undefined
     : Effect.fail(new SaRevoked({ id: grave.revocation.id, why: grave.revocation.why }))
@@ -45,8 +42,8 @@ export const layer: Layer.Layer<Store> = Layer.sync(Store, () => {
 
   const write = (draft: Draft) => {
     for (const [id, row] of draft.associations) if (row === undefined) associations.remove(id)
-    for (const row of draft.associations.values()) if (row?.named === false) associations.set(row)
-    for (const row of draft.associations.values()) if (row?.named === true) associations.set(row)
+    for (const row of draft.associations.values()) if (row?.terms().named === false) associations.set(row)
+    for (const row of draft.associations.values()) if (row?.terms().named === true) associations.set(row)
     for (const { before, after } of draft.records.values()) {
       if (after !== undefined) records.set(after)
       else if (before !== undefined) records.remove(before)
@@ -63,9 +60,9 @@ export const layer: Layer.Layer<Store> = Layer.sync(Store, () => {
     const gone: Array<SaId> = []
     for (let left = Math.min(limit, storeLimits.sweep); left > 0; left--) {
       const row = associations.first()
-      if (row !== undefined && isOver(row.sa, now)) {
-        associations.remove(row.sa.id)
-        gone.push(row.sa.id)
+      if (row !== undefined && isOver(row, now)) {
+        associations.remove(row.id)
+        gone.push(row.id)
       } else if (!records.sweep(now) && !revocations.sweep(now)) break
     }
     return gone

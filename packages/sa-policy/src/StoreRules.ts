@@ -20,7 +20,7 @@ export const outboundOf = (sa: SecurityAssociation): { readonly first: number; r
   sa.outbound ?? { first: 1, last: 0xffffffff }
 
 /** Whether `sa` is over at `now`, which is so when `now` is no number. */
-export const isOver = (sa: SecurityAssociation, now: number): boolean =>
+export const isOver = (sa: { readonly hardExpiry?: number | undefined }, now: number): boolean =>
   sa.hardExpiry !== undefined && !(now < sa.hardExpiry)
 
 /** Whether a thing of version `version` (0: none stands there) meets `expect`. */

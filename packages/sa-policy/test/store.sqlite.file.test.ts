@@ -132,7 +132,7 @@ describe("SQLite file", () => {
       yield* opened({ path }, (store) =>
         Effect.gen(function* () {
           assert.isFalse(yield* unavailable(store.get(saId("body"))))
-          assert.isFalse(yield* unavailable(store.transact([accept(saId("body"), 1)], moment)))
+          assert.isFalse(yield* unavailable(store.transact([put(anAssociation("body"))], moment)))
           yield* store.transact([accept(saId("seen"), 1)], moment)
         })
       )

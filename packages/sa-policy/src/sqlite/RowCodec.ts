@@ -4,6 +4,7 @@
  * @layer codec
  */
 import * as Result from "effect/Result"
+import { fault, noReplay, type ReplayMode } from "../ReplayWindow.ts"
 import type { Revocation, RevocationReason, SaId, SecurityAssociation } from "../SecurityAssociation.ts"
 
 /** What a column holds. */
@@ -38,6 +39,18 @@ export const decodeBits = (octets: Uint8Array): Uint32Array => {
     out[i] = octets[at]! | (octets[at + 1]! << 8) | (octets[at + 2]! << 16) | (octets[at + 3]! << 24)
   }
   return out
+}
+
+/** The columns `mode` and `jump` of a way to treat numbers. */
+export const encodeMode = (mode: ReplayMode): readonly [mode: number, jump: number | null] =>
+  mode._tag === "none" ? [0, null] : [mode._tag === "strict" ? 1 : mode.size, mode.maxJump ?? null]
+
+/** The mode of {@link encodeMode}. */
+export const decodeMode = (mode: number, jump: number | null): Result.Result<ReplayMode, RowFault> => {
+  const maxJump = jump === null ? {} : { maxJump: jump }
+  const decoded: ReplayMode =
+    mode === 0 ? noReplay : mode === 1 ? { _tag: "strict", ...maxJump } : { _tag: "window", size: mode, ...maxJump }
+  return fault(decoded) === undefined ? Result.succeed(decoded) : rowFault("mode is none")
 }
 
 /** The part of an association that never counts, as JSON; name, mechanism, octets and end have columns of their own. */

@@ -10,13 +10,13 @@ export const applicationId = 0x4f4d4173
 /**
  * Each entry brings a file from the version of its index to the next; `PRAGMA user_version` counts them.
  *
- * What every message changes lies in `counter`, in short rows of its own, so that an acceptance touches neither a wide row nor an
- * index. Names of revoked associations lie in `revocation`, whose `place` only grows: readers follow it.
+ * What every message needs and changes lies in `counter`, in short rows of its own, so that an acceptance touches neither a wide
+ * row nor an index; `mode` is 0 for no replay protection, 1 for strict, else the size of the window. Names of revoked associations lie in `revocation`, whose `place` only grows: readers follow it.
  */
 export const migrations: ReadonlyArray<string> = [
   `
   CREATE TABLE association (
-    slot INTEGER PRIMARY KEY AUTOINCREMENT,
+    slot INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     mechanism TEXT NOT NULL,
     wire BLOB,
@@ -31,6 +31,8 @@ export const migrations: ReadonlyArray<string> = [
     seen BLOB NOT NULL,
     horizon INTEGER NOT NULL,
     over INTEGER NOT NULL,
+    mode INTEGER NOT NULL,
+    jump INTEGER,
     ends INTEGER,
     owner TEXT NOT NULL,
     until INTEGER NOT NULL,
@@ -52,7 +54,7 @@ export const migrations: ReadonlyArray<string> = [
   CREATE INDEX revocation_wire ON revocation (wire, mechanism) WHERE current = 1 AND wire IS NOT NULL;
   CREATE INDEX revocation_at ON revocation (at);
   CREATE TABLE record (
-    slot INTEGER PRIMARY KEY AUTOINCREMENT,
+    slot INTEGER PRIMARY KEY,
     collection TEXT NOT NULL,
     key TEXT NOT NULL,
     value BLOB NOT NULL,

@@ -11,7 +11,7 @@ import { follow, Signal } from "../RevocationLog.ts"
 import { SaRevoked, type Unavailable } from "../SaError.ts"
 import type { StoredAssociation } from "../SecurityAssociation.ts"
 import { Store } from "../Store.ts"
-import { type Grave, type Row, recordIsOver, reserve, transact } from "../StoreMachine.ts"
+import { type Grave, type Row, recordIsOver, reserve, storedOf, transact } from "../StoreMachine.ts"
 import { storeLimits } from "../StoreRules.ts"
 import { open, type SqliteOptions, unavailable } from "./Database.ts"
 import { GroupCommit } from "./GroupCommit.ts"
@@ -25,10 +25,7 @@ const answer = (
   row: Row | undefined,
   grave: Grave | undefined
 ): Effect.Effect<StoredAssociation | undefined, SaRevoked> => {
-  if (row !== undefined) {
-    const { sa, version, inbound, horizon } = row
-    return Effect.succeed({ sa, version, inbound, horizon })
-  }
+  if (row !== undefined) return Effect.succeed(storedOf(row))
   return grave === undefined
     ? Effect.undefined
     : Effect.fail(new SaRevoked({ id: grave.revocation.id, why: grave.revocation.why }))
@@ -64,21 +61,20 @@ export const make = (options: SqliteOptions): Effect.Effect<Store["Service"], Un
       ),
       (group) => Effect.sync(() => group.close())
     )
-    const read = <A>(look: () => A): Effect.Effect<A, Unavailable> => attempt("SQLite file could not be read", look)
+    const read = <A>(take: () => A): Effect.Effect<A, Unavailable> => attempt("SQLite file could not be read", take)
+    const look = <A>(take: () => A): Effect.Effect<A, Unavailable> => read(() => tables.snapshot(take))
 
     return Store.of({
       get: (id) =>
         Effect.flatten(
-          read(() => {
-            tables.refresh()
+          look(() => {
             const row = tables.association(id)
             return answer(row, row === undefined ? tables.grave(id) : undefined)
           })
         ),
       find: (mechanism, wireId) =>
         Effect.flatten(
-          read(() => {
-            tables.refresh()
+          look(() => {
             const row = tables.holder(mechanism, wireId)
             return answer(row, row === undefined ? tables.graveOfWire(mechanism, wireId) : undefined)
           })

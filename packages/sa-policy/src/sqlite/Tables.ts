@@ -7,7 +7,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite"
 import * as Result from "effect/Result"
 import type { Entry } from "../RevocationLog.ts"
 import { type SaId, saId } from "../SecurityAssociation.ts"
-import type { Draft, Grave, RecordRow, Row, View } from "../StoreMachine.ts"
+import type { Draft, Grave, RecordRow, Row, Terms, View } from "../StoreMachine.ts"
 import type { StoredRecord } from "../StoreOperation.ts"
 import { recordLimits } from "../StoreOperation.ts"
 import { revocationMemory } from "../StoreRules.ts"
@@ -16,9 +16,11 @@ import {
   type Column,
   decodeBits,
   decodeBody,
+  decodeMode,
   decodeRevocation,
   encodeBits,
   encodeBody,
+  encodeMode,
   type RowFault
 } from "./RowCodec.ts"
 
@@ -51,41 +53,10 @@ type Columns = ReadonlyArray<Column>
 
 const isColumns = (row: unknown): row is Columns => Array.isArray(row)
 
-const associationColumns =
-  "a.slot, a.id, a.mechanism, a.wire, a.named, a.version, a.body, " +
-  "c.highest, c.seen, c.horizon, c.over, c.ends, c.owner, c.until, c.length, c.contended"
-const associations = "association a CROSS JOIN counter c ON c.slot = a.slot"
-
-const decodeRow = (row: Columns): Row => {
-  const [
-    slot,
-    id,
-    mechanism,
-    wire,
-    named,
-    version,
-    body,
-    highest,
-    seen,
-    horizon,
-    over,
-    ends,
-    owner,
-    until,
-    length,
-    till
-  ] = row
-  return {
-    slot: whole(slot),
-    sa: sound(decodeBody(text(id), text(mechanism), orNull(octets, wire), orNull(whole, ends), text(body))),
-    version: whole(version),
-    inbound: { highest: whole(highest), seen: decodeBits(octets(seen)) },
-    horizon: whole(horizon),
-    over: whole(over) === 1,
-    named: whole(named) === 1,
-    lease: { owner: text(owner), until: whole(until), length: whole(length), contended: whole(till) }
-  }
-}
+/** Which rows: the first table is there for its index of names only, its wide rows are not read. */
+const counters =
+  "SELECT c.slot, c.highest, c.seen, c.horizon, c.over, c.mode, c.jump, c.ends, c.owner, c.until, c.length, c.contended " +
+  "FROM association a CROSS JOIN counter c ON c.slot = a.slot WHERE "
 
 /** The last name before all texts, and the least value after them all: SQLite orders octets after text. */
 const afterAllText = new Uint8Array(0)
@@ -95,6 +66,8 @@ export class Tables implements View {
   /** Rows that are as the file has them while `dataVersion` stands. */
   private readonly cache = new Map<SaId, Row>()
   private dataVersion = -1
+  /** Whether there is any revoked association to look for, once somebody has looked. */
+  private graves: boolean | undefined
   private readonly database: DatabaseSync
   private readonly cachedRows: number
   private readonly statements = new Map<string, StatementSync>()
@@ -131,27 +104,69 @@ export class Tables implements View {
   refresh(): void {
     const version = whole(this.one("PRAGMA data_version")?.[0])
     if (version === this.dataVersion) return
-    this.cache.clear()
+    this.forget()
     this.dataVersion = version
   }
 
   /** Drops everything that is known of the file. */
   forget(): void {
     this.cache.clear()
+    this.graves = undefined
   }
 
   private keep(row: Row): Row {
-    this.cache.delete(row.sa.id)
-    this.cache.set(row.sa.id, row)
+    this.cache.set(row.id, row)
     if (this.cache.size > this.cachedRows) this.cache.delete(this.cache.keys().next().value!)
     return row
+  }
+
+  private decode(id: SaId, row: Columns): Row {
+    const [slot, highest, seen, horizon, over, mode, jump, ends, owner, until, length, till] = row
+    const at = whole(slot)
+    let terms: Terms | undefined
+    return {
+      slot: at,
+      id,
+      replay: sound(decodeMode(whole(mode), orNull(whole, jump))),
+      hardExpiry: orNull(whole, ends) ?? undefined,
+      inbound: { highest: whole(highest), seen: decodeBits(octets(seen)) },
+      horizon: whole(horizon),
+      over: whole(over) === 1,
+      lease: { owner: text(owner), until: whole(until), length: whole(length), contended: whole(till) },
+      terms: () => {
+        terms ??= this.terms(id, at, orNull(whole, ends))
+        return terms
+      }
+    }
+  }
+
+  private terms(id: SaId, slot: number, ends: number | null): Terms {
+    const row = this.one("SELECT mechanism, wire, named, version, body FROM association WHERE slot = ?", slot)
+    if (row === undefined) throw new DamagedRow("association expected")
+    const [mechanism, wire, named, version, body] = row
+    return {
+      sa: sound(decodeBody(id, text(mechanism), orNull(octets, wire), ends, text(body))),
+      version: whole(version),
+      named: whole(named) === 1
+    }
+  }
+
+  /** Reads several things of one state of the file, the cached rows included. */
+  snapshot<A>(look: () => A): A {
+    this.run("BEGIN")
+    try {
+      this.refresh()
+      return look()
+    } finally {
+      this.run("COMMIT")
+    }
   }
 
   association(id: SaId): Row | undefined {
     const known = this.cache.get(id)
     if (known !== undefined) return known
-    const row = this.one(`SELECT ${associationColumns} FROM ${associations} WHERE a.id = ?`, id)
-    return row === undefined ? undefined : this.keep(decodeRow(row))
+    const row = this.one(`${counters}a.id = ?`, id)
+    return row === undefined ? undefined : this.keep(this.decode(id, row))
   }
 
   holder(mechanism: string, wireId: Uint8Array): Row | undefined {
@@ -170,6 +185,8 @@ export class Tables implements View {
   }
 
   grave(id: SaId): Grave | undefined {
+    this.graves ??= this.one("SELECT 1 FROM revocation WHERE current = 1 LIMIT 1") !== undefined
+    if (!this.graves) return undefined
     return this.graveOf(
       this.one("SELECT id, mechanism, why, at, version FROM revocation WHERE id = ? AND current = 1", id)
     )
@@ -237,6 +254,7 @@ export class Tables implements View {
 
   /** Writes what changed. Rows leave before others take their octets, so that no index sees a state in between. */
   write(draft: Draft): void {
+    if (draft.burials.length > 0) this.graves = undefined
     for (const { revocation, version, wireId } of draft.burials) {
       const { id, mechanism, why, at } = revocation
       this.removeAssociation(id)
@@ -247,15 +265,15 @@ export class Tables implements View {
       )
     }
     for (const id of draft.reborn) this.run("UPDATE revocation SET current = 0 WHERE id = ? AND current = 1", id)
-    const moved: Array<readonly [Row, Row | undefined]> = []
+    const moved: Array<Row> = []
     for (const [id, row] of draft.associations) {
       if (row === undefined) continue
-      const before = row.slot === 0 ? undefined : this.association(id)
-      if (before?.sa === row.sa && before.named === row.named) this.writeCounters(row, before)
-      else moved.push([row, before])
+      const before = row.slot === 0 ? undefined : this.cache.get(id)
+      if (before?.terms === row.terms) this.writeCounters(row, before)
+      else moved.push(row)
     }
-    for (const [row] of moved) if (row.slot !== 0) this.run("UPDATE association SET named = 0 WHERE slot = ?", row.slot)
-    for (const [row, before] of moved) this.writeAssociation(row, before)
+    for (const { slot } of moved) if (slot !== 0) this.run("UPDATE association SET named = 0 WHERE slot = ?", slot)
+    for (const row of moved) this.writeAssociation(row)
     for (const { before, after } of draft.records.values()) {
       if (after !== undefined) this.writeRecord(after)
       else if (before !== undefined) this.run("DELETE FROM record WHERE slot = ?", before.slot)
@@ -294,33 +312,30 @@ export class Tables implements View {
     this.keep(row)
   }
 
-  private writeAssociation(row: Row, before: Row | undefined): void {
-    const { sa, version, named, inbound, horizon, lease, over } = row
+  private writeAssociation(row: Row): void {
+    const { id, inbound, horizon, lease, over, replay } = row
+    const { sa, version, named } = row.terms()
+    const fields = [sa.mechanism, sa.wireId ?? null, named ? 1 : 0, version, encodeBody(sa)]
+    const counter = [inbound.highest, encodeBits(inbound.seen), horizon, over ? 1 : 0, ...encodeMode(replay)]
+    const rest = [sa.hardExpiry ?? null, lease.owner, lease.until, lease.length, lease.contended]
     let { slot } = row
     if (slot === 0) {
-      const inserted = this.one(
-        "INSERT INTO association (id, mechanism, wire, named, version, body) VALUES (?, ?, ?, ?, ?, ?) RETURNING slot",
-        ...[sa.id, sa.mechanism, sa.wireId ?? null, named ? 1 : 0, version, encodeBody(sa)]
-      )
-      slot = whole(inserted?.[0])
-    } else {
+      const sql = "INSERT INTO association (mechanism, wire, named, version, body, id) VALUES (?, ?, ?, ?, ?, ?)"
+      slot = Number(this.statement(sql).run(...fields, id).lastInsertRowid)
       this.run(
-        "UPDATE association SET mechanism = ?, wire = ?, named = ?, version = ?, body = ? WHERE slot = ?",
-        ...[sa.mechanism, sa.wireId ?? null, named ? 1 : 0, version, encodeBody(sa), slot]
+        "INSERT INTO counter (highest, seen, horizon, over, mode, jump, ends, owner, until, length, contended, slot) " +
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ...[...counter, ...rest, slot]
+      )
+    } else {
+      const sql = "UPDATE association SET mechanism = ?, wire = ?, named = ?, version = ?, body = ? WHERE slot = ?"
+      this.run(sql, ...fields, slot)
+      this.run(
+        "UPDATE counter SET highest = ?, seen = ?, horizon = ?, over = ?, mode = ?, jump = ?, ends = ?, owner = ?, until = ?, " +
+          "length = ?, contended = ? WHERE slot = ?",
+        ...[...counter, ...rest, slot]
       )
     }
-    const { owner, until, length, contended } = lease
-    const sql =
-      before === undefined
-        ? "INSERT OR REPLACE INTO counter (highest, seen, horizon, over, ends, owner, until, length, contended, slot) " +
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        : "UPDATE counter SET highest = ?, seen = ?, horizon = ?, over = ?, ends = ?, owner = ?, until = ?, length = ?, " +
-          "contended = ? WHERE slot = ?"
-    this.run(
-      sql,
-      ...[inbound.highest, encodeBits(inbound.seen), horizon, over ? 1 : 0, sa.hardExpiry ?? null],
-      ...[owner, until, length, contended, slot]
-    )
     this.keep({ ...row, slot })
   }
 
