@@ -8,6 +8,7 @@ import * as Path from "node:path"
 import { parseArgs } from "node:util"
 import { asText, type Outcome } from "@oma/bench"
 import { benchFiles, runBenchFile, withTable } from "./lib/bench.ts"
+import { run } from "./lib/run.ts"
 import { root } from "./lib/workspace.ts"
 
 const { values, positionals } = parseArgs({
@@ -17,6 +18,12 @@ const { values, positionals } = parseArgs({
 const files = benchFiles(positionals)
 if (files.length === 0) {
   console.error(`no bench file has ${positionals.join(" or ")} in its path`)
+  process.exit(1)
+}
+// what is measured as it is published must have been built
+const built = await run("turbo", ["run", "build", "--ui=stream", "--output-logs=errors-only"])
+if (built.status !== 0) {
+  console.error(built.output)
   process.exit(1)
 }
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds)

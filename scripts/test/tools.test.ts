@@ -48,6 +48,7 @@ describe("bench", () => {
     max: 2,
     oursRate: 2,
     baselineRate: 1,
+    unit: "/s",
     rounds: 7
   }
 

@@ -17,6 +17,8 @@ export interface Comparison {
   readonly atLeast: number
   readonly ours: Sampler
   readonly baseline: Sampler
+  /** What the samplers give, for the table; operations a second (`/s`) unless said otherwise. More is better. */
+  readonly unit?: string
   /** Throws unless both sides give the right answer. Runs once, before any measurement. */
   readonly check: () => void | Promise<void>
   /** Ends what the comparison started. Runs once, also after a failure. */
@@ -33,9 +35,10 @@ export interface Outcome {
   readonly median: number
   readonly min: number
   readonly max: number
-  /** Medians, in operations a second. */
+  /** Medians, in `unit`. */
   readonly oursRate: number
   readonly baselineRate: number
+  readonly unit: string
   readonly rounds: number
 }
 
@@ -68,7 +71,7 @@ export const measure = async (comparison: Comparison, rounds: number = defaultRo
       baseline.push(await sample(comparison.baseline))
     }
     const ratios = ours.map((rate, round) => rate / baseline[round]!)
-    const { goal, name, atLeast } = comparison
+    const { goal, name, atLeast, unit = "/s" } = comparison
     return {
       goal,
       name,
@@ -78,6 +81,7 @@ export const measure = async (comparison: Comparison, rounds: number = defaultRo
       max: Math.max(...ratios),
       oursRate: median(ours),
       baselineRate: median(baseline),
+      unit,
       rounds: ratios.length
     }
   } finally {

@@ -9,9 +9,9 @@ import type { Outcome } from "./Comparison.ts"
 export const ratio = (value: number): string => (value < 1.3 ? `${Math.round(value * 100)} %` : `${value.toFixed(2)}x`)
 
 /** Three digits and a unit: `1.25 M/s`. */
-export const rate = (perSecond: number): string => {
-  const [divisor, unit] = perSecond >= 1e6 ? [1e6, "M"] : perSecond >= 1e3 ? [1e3, "k"] : [1, ""]
-  return `${Number((perSecond / divisor).toPrecision(3))} ${unit}/s`.replace("  ", " ")
+export const rate = (value: number, unit: string): string => {
+  const [divisor, prefix] = value >= 1e6 ? [1e6, "M"] : value >= 1e3 ? [1e3, "k"] : [1, ""]
+  return `${Number((value / divisor).toPrecision(3))} ${prefix}${unit}`
 }
 
 export const held = (outcome: Outcome): boolean => outcome.median >= outcome.atLeast
@@ -35,8 +35,8 @@ const rows = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<ReadonlyArray<str
     ratio(o.median),
     ratio(o.min),
     ratio(o.max),
-    rate(o.oursRate),
-    rate(o.baselineRate),
+    rate(o.oursRate, o.unit),
+    rate(o.baselineRate, o.unit),
     held(o) ? "held" : "missed"
   ])
 

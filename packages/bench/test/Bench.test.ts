@@ -24,6 +24,7 @@ const outcome = (goal: string, name: string, median: number, atLeast: number): O
   max: median,
   oursRate: 1000,
   baselineRate: 1000 / median,
+  unit: "/s",
   rounds: 7
 })
 
@@ -150,7 +151,10 @@ describe("servers", () => {
 describe("the table", () => {
   it("reads a ratio as a part or as a multiple, and a rate with three digits", () => {
     assert.deepStrictEqual([ratio(0.9), ratio(1.2), ratio(2.5)], ["90 %", "120 %", "2.50x"])
-    assert.deepStrictEqual([rate(12), rate(12_345), rate(1_250_000)], ["12 /s", "12.3 k/s", "1.25 M/s"])
+    assert.deepStrictEqual(
+      [rate(12, "/s"), rate(12_345, "/s"), rate(1_250_000, "/GiB")],
+      ["12 /s", "12.3 k/s", "1.25 M/GiB"]
+    )
   })
 
   it("is ordered by goal and says what was missed", () => {
