@@ -104,7 +104,7 @@ interface Session {
   /** A nonce from the server, to be kept once the server has authenticated. */
   readonly unkept?: Uint8Array
   readonly last?: { readonly msgId: number; readonly fingerprint: Uint8Array }
-  /** The last message sent only told the server how its credentials stand: nothing is told about the answer to it. */
+  /** The last message only told the server that its credentials hold: nothing more is told about the answer to it. */
   readonly closing: boolean
 }
 
@@ -192,6 +192,8 @@ const statusFor = (reason: AnswerReason, chal?: Challenge): ServerStatus => ({
 const challengeFor = (type: DmAuthType, nonce: Uint8Array): Challenge =>
   type === "syncml:auth-basic" ? { type } : { type, nonce }
 
+const trusted = (session: Session): boolean => session.server.accepted !== "no"
+
 const send = (
   session: Session,
   content: Outgoing["content"],
@@ -207,11 +209,9 @@ const send = (
     ...(own === undefined ? {} : { own }),
     ...(server === undefined ? {} : { server })
   }
-  const next = { ...session, msgId, proof, closing: content === "status" }
+  const next = { ...session, msgId, proof, closing: content === "status" && trusted(session) }
   return [State.Waiting({ session: next, sends: 1 }), [...before, Action.Send({ outgoing })]]
 }
-
-const trusted = (session: Session): boolean => session.server.accepted !== "no"
 
 /** What follows once it is known how the server stands. */
 const goOn = (
