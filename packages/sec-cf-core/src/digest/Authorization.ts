@@ -45,42 +45,52 @@ export interface Authorization {
 /** What a field said: nothing of ours, or Digest credentials. */
 export type Credentials = Authorization | undefined
 
-const plainNames = [
-  "username",
-  "username*",
-  "realm",
-  "nonce",
-  "uri",
-  "response",
-  "algorithm",
-  "cnonce",
-  "opaque",
-  "qop",
-  "nc",
-  "userhash",
-  "auts"
-] as const
-type Directive = (typeof plainNames)[number]
-
-/** Bit of each directive in the set of those seen. */
-const bits = new Map<string, number>(plainNames.map((name, i) => [name, 1 << i]))
-const bit = (name: Directive): number => bits.get(name)!
+/** A bit for each directive, so that those seen make a number. */
+const bits = {
+  username: 1,
+  "username*": 2,
+  realm: 4,
+  nonce: 8,
+  uri: 16,
+  response: 32,
+  algorithm: 64,
+  cnonce: 128,
+  opaque: 256,
+  qop: 512,
+  nc: 1024,
+  userhash: 2048,
+  auts: 4096
+} as const
 
 /** Directives that RFC 7616 3.4 has in quotes. The others may be quoted or not: clients of the field do both. */
 const mustBeQuoted =
-  bit("username") |
-  bit("realm") |
-  bit("nonce") |
-  bit("uri") |
-  bit("response") |
-  bit("cnonce") |
-  bit("opaque") |
-  bit("auts")
+  bits.username | bits.realm | bits.nonce | bits.uri | bits.response | bits.cnonce | bits.opaque | bits.auts
 /** A quoted-pair is legal here. Elsewhere the alphabet needs none, and it would give one value two spellings. */
-const mayBeEscaped = bit("username") | bit("realm") | bit("cnonce")
+const mayBeEscaped = bits.username | bits.realm | bits.cnonce
 /** Octets above 127 are legal here. */
-const mayBeUtf8 = bit("username") | bit("realm")
-const needed = bit("realm") | bit("nonce") | bit("uri") | bit("response")
+const mayBeUtf8 = bits.username | bits.realm
+const needed = bits.realm | bits.nonce | bits.uri | bits.response
+
+const bitOf = (name: string): number => {
+  switch (name) {
+    case "username":
+    case "username*":
+    case "realm":
+    case "nonce":
+    case "uri":
+    case "response":
+    case "algorithm":
+    case "cnonce":
+    case "opaque":
+    case "qop":
+    case "nc":
+    case "userhash":
+    case "auts":
+      return bits[name]
+    default:
+      return 0
+  }
+}
 
 const isHex = (text: string, upper: boolean): boolean => {
   for (let i = 0; i < text.length; i++) {
@@ -123,7 +133,7 @@ const readDirectives = (scanner: FieldScanner, limits: FieldLimits): Draft | und
     if (++count > limits.maxParameters) return void scanner.fail("too many parameters", "limit maxParameters")
     if (!scanner.readName()) return undefined
     const { name } = scanner
-    const mask = bits.get(name) ?? 0
+    const mask = bitOf(name)
     if ((mask & seen) !== 0 || (mask === 0 && others?.includes(name) === true)) {
       return void scanner.fail("a directive stands twice", "RFC 9110 11.2: a name occurs once")
     }
@@ -143,14 +153,14 @@ const readDirectives = (scanner: FieldScanner, limits: FieldLimits): Draft | und
       if ((mask & mayBeUtf8) === 0 && !scanner.plain) {
         return void scanner.fail(`${name} is not printable US-ASCII`, "RFC 7616 3.4")
       }
-      if (!assign(draft, name as Directive, value, scanner)) return undefined
+      if (!assign(draft, name, value, scanner)) return undefined
     }
     if (!scanner.readSeparator()) return undefined
   }
   return complete(draft, seen, scanner) ? draft : undefined
 }
 
-const assign = (draft: Draft, name: Directive, value: string, scanner: FieldScanner): boolean => {
+const assign = (draft: Draft, name: string, value: string, scanner: FieldScanner): boolean => {
   switch (name) {
     case "username":
       draft.username = scanner.plain ? value : fromFieldText(value)
@@ -181,14 +191,34 @@ const assign = (draft: Draft, name: Directive, value: string, scanner: FieldScan
         return scanner.fail("the response is not lower-case hexadecimal", "RFC 7616 3.4 response")
       draft.response = value
       return true
+    case "nonce":
+      draft.nonce = value
+      return true
+    case "uri":
+      draft.uri = value
+      return true
+    case "algorithm":
+      draft.algorithm = value
+      return true
+    case "cnonce":
+      draft.cnonce = value
+      return true
+    case "opaque":
+      draft.opaque = value
+      return true
+    case "qop":
+      draft.qop = value
+      return true
+    case "auts":
+      draft.auts = value
+      return true
     default:
-      draft[name] = value
       return true
   }
 }
 
 const complete = (draft: Draft, seen: number, scanner: FieldScanner): boolean => {
-  const has = (name: Directive) => (seen & bit(name)) !== 0
+  const has = (name: keyof typeof bits) => (seen & bits[name]) !== 0
   if ((seen & needed) !== needed) return scanner.fail("realm, nonce, uri or response is missing", "RFC 7616 3.4")
   if (has("username") === has("username*")) {
     return scanner.fail("one of username and username* is needed, and one only", "RFC 7616 3.4 username*")

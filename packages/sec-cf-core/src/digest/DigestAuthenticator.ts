@@ -11,7 +11,7 @@ import * as Result from "effect/Result"
 import * as AuthenticationInfo from "./AuthenticationInfo.ts"
 import * as Authorization from "./Authorization.ts"
 import * as Challenge from "./Challenge.ts"
-import { type DigestAlgorithm, type DigestHashes, strongestFirst } from "./DigestAlgorithm.ts"
+import { type DigestAlgorithm, type DigestHashes, type HashName, strongestFirst } from "./DigestAlgorithm.ts"
 import type { DigestMalformed } from "./DigestError.ts"
 import { DigestNonces } from "./DigestNonces.ts"
 import * as DigestServer from "./DigestServer.ts"
@@ -57,8 +57,8 @@ export interface AuthenticatorOptions {
   readonly verifiers: VerifierSource
   readonly hashes: DigestHashes
   /**
-   * What is offered, each in a challenge of its own. SHA-256 and MD5 unless given: SHA-512-256 is left out because curl before
-   * 8.10 answers it with another hash and stops there.
+   * What is offered, each in a challenge of its own. SHA-256 and MD5 unless given: SHA-512-256 is left out because curl
+   * 7.88 answers it with another hash and stops there.
    */
   readonly algorithms?: ReadonlyArray<DigestAlgorithm>
   /** `auth` unless given. With `auth-int` the binding has to read the body first. */
@@ -75,6 +75,11 @@ export interface AuthenticatorOptions {
   readonly kind?: Identity.IdentityKind
   /** Hands out the next nonce in the second half of a nonce's life. On unless given; never with `-sess`. */
   readonly nextnonce?: boolean
+  /**
+   * How long, in milliseconds, requests on a nonce that was used with success go by the verifier found then; 5,000 unless given, 0 asks every
+   * time. A user who is switched off is refused after that time at the latest.
+   */
+  readonly holdMillis?: number
 }
 
 /**
@@ -125,6 +130,7 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
   const mode = options.mode ?? "digest"
   const offered = strongestFirst(options.algorithms ?? ["SHA-256", "MD5"])
   const qop = options.qop ?? ["auth"]
+  const holdMillis = options.holdMillis ?? 5_000
   const space = nonces.space({ enabler: options.enabler, interface: options.interface, direction: "inbound" }, realm)
   const rules: DigestServer.ServerRules = {
     realms: options.realms ?? [realm],
@@ -172,23 +178,37 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
     proved: DigestServer.Proved,
     found: FoundVerifier,
     proof: string | undefined,
-    old: Parameters<typeof nonces.aging>[0] | undefined
-  ): DigestReply => ({
-    authenticationInfo: Effect.fnUntraced(function* (body: Uint8Array) {
-      const { quality, traits } = proved.examined
-      const rspauth = proof ?? (yield* found.use((ha1) => DigestServer.rspauth(hashes, proved, ha1, body)))
-      const next =
-        options.nextnonce !== false && !traits.session && old !== undefined && (yield* nonces.aging(old))
-          ? yield* nonces.issue(space)
-          : undefined
-      const info = AuthenticationInfo.encode({
-        ...(next === undefined ? {} : { nextnonce: next }),
-        ...(rspauth === undefined ? {} : { rspauth }),
-        ...(quality === undefined ? {} : quality)
-      })
-      return Result.getOrThrow(info)
-    })
-  })
+    renew: boolean
+  ): DigestReply => {
+    const { quality } = proved.examined
+    const written = (rspauth: string | undefined, nextnonce: string | undefined) =>
+      Result.getOrThrow(
+        AuthenticationInfo.encode({
+          ...(nextnonce === undefined ? {} : { nextnonce }),
+          ...(rspauth === undefined ? {} : { rspauth }),
+          ...quality
+        })
+      )
+    return {
+      authenticationInfo: (body) =>
+        proof !== undefined && !renew
+          ? Effect.sync(() => written(proof, undefined))
+          : Effect.zipWith(
+              found.use((ha1) => DigestServer.rspauth(hashes, proved, ha1, body)),
+              renew ? nonces.issue(space) : Effect.succeed(undefined),
+              written
+            )
+    }
+  }
+
+  // verifiers of nonces that were used with success, so that the next request on one asks the store for nothing but its count
+  const held = new Map<string, { readonly found: FoundVerifier; readonly until: number }>()
+  const heldKey = ({ nonce, realm, userhash, username }: Authorization.Authorization, hash: HashName): string =>
+    `${nonce} ${hash} ${userhash} ${realm.length} ${realm}${username}`
+  const hold = (key: string, found: FoundVerifier, until: number): void => {
+    if (held.size >= heldLimit) held.delete(held.keys().next().value!)
+    held.set(key, { found, until })
+  }
 
   const judge: DigestAuthenticator["judge"] = Effect.fnUntraced(function* ({ request }, presented) {
     if (Result.isFailure(presented.parsed)) {
@@ -200,7 +220,10 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
     const examined = examination.success
     const nonce = yield* nonces.present(examined.authorization.nonce)
     const at = yield* Clock.currentTimeMillis
-    const found = yield* verifiers(examined.authorization, examined.traits.hash)
+    const key = heldKey(examined.authorization, examined.traits.hash)
+    const kept = held.get(key)
+    const fresh = kept === undefined || at >= kept.until
+    const found = fresh ? yield* verifiers(examined.authorization, examined.traits.hash) : kept.found
     const known = found.known && (found.notAfter === undefined || at < found.notAfter)
     const [verdict, proof] = yield* found.use((ha1) => {
       const verdict = DigestServer.judge(hashes, request, examined, { ha1, known }, nonce.standing)
@@ -220,16 +243,25 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
     const spent = yield* nonces.spend(space, nonce, identity, examined.count)
     if (spent._tag === "Unfit") return yield* refused(DigestServer.standing(spent.standing))
     if (spent._tag === "Refused") return yield* refused(DigestServer.countRefused(spent.refusal))
+    if (fresh) hold(key, found, at + holdMillis)
+    const renew =
+      options.nextnonce !== false &&
+      !examined.traits.session &&
+      nonce.nonce !== undefined &&
+      nonces.aging(nonce.nonce, at)
     return {
       _tag: "Accepted",
       identity,
       association: spent.association,
-      reply: replyOf(verdict, found, proof, nonce.nonce)
+      reply: replyOf(verdict, found, proof, renew)
     } as const
   })
 
   const authenticator: DigestAuthenticator = { mode, challenge: () => challenge(false), judge }
   return authenticator
 })
+
+/** How many verifiers an authenticator holds. */
+const heldLimit = 10_000
 
 const noOctets = new Uint8Array(0)

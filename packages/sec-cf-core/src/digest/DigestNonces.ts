@@ -71,7 +71,7 @@ export class DigestNonces extends Context.Service<
       count: number
     ) => Effect.Effect<Spent, Unavailable>
     /** Whether a nonce is in the second half of its life, so that its successor should go out. */
-    readonly aging: (nonce: ServerNonce.ServerNonce) => Effect.Effect<boolean>
+    readonly aging: (nonce: ServerNonce.ServerNonce, now: number) => boolean
     /**
      * Makes every nonce issued so far stale, on all nodes within the refresh time. For operators after a store came back
      * older than it was.
@@ -301,8 +301,7 @@ const make = (options: NonceOptions) =>
           }
         }),
       spend,
-      aging: (nonce: ServerNonce.ServerNonce) =>
-        Effect.map(Clock.currentTimeMillis, (now) => now >= nonce.issuedAt + lifetime / 2),
+      aging: (nonce: ServerNonce.ServerNonce, now: number) => now >= nonce.issuedAt + lifetime / 2,
       raiseEpoch: Effect.flatMap(Clock.currentTimeMillis, (now) => refreshed(now, true))
     }
   })

@@ -37,7 +37,8 @@ for (let i = 0; i < 256; i++) {
   if (text) classes[i]! |= escapable
   if (text && i !== 34 && i !== 92) classes[i]! |= qdtext
 }
-const classOf = (code: number): number => (code < 256 ? classes[code]! : 0)
+/** Classes of a code unit; none over 255, where reading past the table gives `undefined`, which `|` makes 0. */
+const classOf = (code: number): number => classes[code]! | 0
 
 /** Whether `text` is a token: one or more of the characters that need no quotes. */
 export const isToken = (text: string): boolean => {
@@ -141,16 +142,17 @@ export class FieldScanner {
 
   /** A token into `name`, lower case. */
   readName(): boolean {
-    const from = this.at
+    const { at: from, text } = this
     let upper = false
-    while (this.at < this.text.length) {
-      const code = this.text.charCodeAt(this.at)
+    let i = from
+    for (; i < text.length; i++) {
+      const code = text.charCodeAt(i)
       if ((classOf(code) & tchar) === 0) break
       if (code >= 65 && code <= 90) upper = true
-      this.at++
     }
-    if (this.at === from) return this.fail("a token was expected", "RFC 9110 5.6.2")
-    const token = this.text.slice(from, this.at)
+    this.at = i
+    if (i === from) return this.fail("a token was expected", "RFC 9110 5.6.2")
+    const token = text.slice(from, i)
     this.name = upper ? token.toLowerCase() : token
     return true
   }
@@ -165,10 +167,12 @@ export class FieldScanner {
   }
 
   private readToken(): boolean {
-    const from = this.at
-    while (this.at < this.text.length && (classOf(this.text.charCodeAt(this.at)) & tchar) !== 0) this.at++
-    if (this.at === from) return this.fail("a value was expected", "RFC 9110 11.2")
-    this.value = this.text.slice(from, this.at)
+    const { at: from, text } = this
+    let i = from
+    while (i < text.length && (classOf(text.charCodeAt(i)) & tchar) !== 0) i++
+    this.at = i
+    if (i === from) return this.fail("a value was expected", "RFC 9110 11.2")
+    this.value = text.slice(from, i)
     this.quoted = false
     this.escaped = false
     this.plain = true
@@ -176,31 +180,33 @@ export class FieldScanner {
   }
 
   private readQuoted(): boolean {
+    const { text } = this
     let from = this.at + 1
     let out = ""
+    let plain = true
     let i = from
     this.quoted = true
     this.escaped = false
-    this.plain = true
-    for (; i < this.text.length; i++) {
-      const code = this.text.charCodeAt(i)
+    for (; i < text.length; i++) {
+      const code = text.charCodeAt(i)
       if ((classOf(code) & qdtext) !== 0) {
-        if (code > 126 || code === 9) this.plain = false
+        if (code > 126 || code === 9) plain = false
         continue
       }
       if (code === 34) {
-        this.value = out + this.text.slice(from, i)
+        this.value = out === "" ? text.slice(from, i) : out + text.slice(from, i)
+        this.plain = plain
         this.at = i + 1
         return true
       }
-      if (code !== 92 || (classOf(this.text.charCodeAt(i + 1)) & escapable) === 0 || i + 1 >= this.text.length) {
+      const kept = i + 1 < text.length ? text.charCodeAt(i + 1) : 0
+      if (code !== 92 || (classOf(kept) & escapable) === 0) {
         this.at = i
         return this.fail("a quoted-string holds a character that it cannot carry", "RFC 9110 5.6.4")
       }
-      out += this.text.slice(from, i)
+      if (kept > 126 || kept === 9) plain = false
+      out += text.slice(from, i)
       from = i + 1
-      const kept = this.text.charCodeAt(from)
-      if (kept > 126 || kept === 9) this.plain = false
       this.escaped = true
       i++
     }
