@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type { Malformed } from "./Malformed.ts"
+import { Malformed } from "./Malformed.ts"
 import { fromPdu, type Push } from "./Push.ts"
 import { type FilterVerdict, judgeSource, type PushWhitelist } from "./PushFilter.ts"
 import { decodePushPdu, defaultPushPduLimits, type PushPdu, type PushPduLimits } from "./PushPdu.ts"
@@ -57,6 +57,8 @@ export interface IpDatagram {
   readonly data: Uint8Array
 }
 
+const clause = "WSP 8.4.2.13"
+
 export interface PushReceiver {
   readonly onShortMessage: (message: ShortMessage, smsc?: string) => Effect.Effect<void>
   readonly onDatagram: (datagram: IpDatagram) => Effect.Effect<void>
@@ -95,6 +97,16 @@ export const make = Effect.fnUntraced(function* (
     if (Result.isFailure(decoded)) return yield* tell({ _tag: "Malformed", from, failure: decoded.failure })
     const pdu = decoded.success
     const push = fromPdu(pdu)
+    if (push.contentLength !== undefined && push.contentLength !== pdu.data.length) {
+      // gateways cut off what is too long for them and say nothing
+      const failure = new Malformed({
+        what: "push PDU",
+        offset: 0,
+        detail: "not as long as its Content-Length",
+        clause
+      })
+      return yield* tell({ _tag: "Malformed", from, failure })
+    }
     const { media } = pdu.contentType
     const verdict = judgeSource(whitelist, {
       ppg: from,
