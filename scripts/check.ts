@@ -1,6 +1,7 @@
 /** `npm run check`: everything about the sources that no test says. Prints each step with its time and what it found. */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { limitsDocument } from "./lib/documents.ts"
 import { load, table } from "./lib/import-rules/load.ts"
 import { violations } from "./lib/import-rules/rules.ts"
 import { documentedIds, ledgers, unknownIds } from "./lib/ledgers.ts"
@@ -48,6 +49,11 @@ const conformance = (): Result => {
   return { problems: [...unknown, ...stale], note: `${rows.length} requirements` }
 }
 
+const limits = (): Result => {
+  const { faults, isUpToDate, path } = limitsDocument()
+  return { problems: isUpToDate ? faults : [...faults, `${path} is not what the sources say: npm run docs writes it`] }
+}
+
 const changesets = (): Result => {
   const { owed, note } = checkChangesets()
   return { problems: owed, note }
@@ -68,6 +74,7 @@ const quick: ReadonlyArray<Step> = [
   { name: "unused code", work: () => tool("knip", "--no-progress", "--no-config-hints") },
   { name: "import rules", work: importRules },
   { name: "conformance ledgers", work: conformance },
+  { name: "limits document", work: limits },
   { name: "changesets", work: changesets },
   { name: "lock file without addresses", work: lockFile }
 ]
