@@ -221,12 +221,15 @@ export const token: Leaf<string> = {
   write: (value) => value
 }
 
-/** The identifier of a command or message: never sent empty. */
+/** The identifier of a command or message: never empty. */
 export const reference: Leaf<string> = {
   _tag: "Leaf",
-  read: (content) => asText(content)?.trim(),
-  write: (value) => (value === "" ? undefined : value)
+  read: (content) => asText(content)?.trim() || undefined,
+  write: (value) => value || undefined
 }
+
+/** An identifier that peers leave empty or out, and that is never sent so. */
+export const looseReference: Leaf<string> = { ...reference, read: token.read }
 
 /** A decimal number from 0 to 999,999,999,999,999. */
 export const integer: Leaf<number> = {

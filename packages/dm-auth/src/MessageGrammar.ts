@@ -21,6 +21,7 @@ import {
   defineWrapper,
   flag,
   integer,
+  looseReference,
   type Members,
   one,
   optional,
@@ -316,10 +317,10 @@ const sequence = structure<SyncMl.Sequence>("Sequence", { cmdId, noResp, meta: o
 const status = structure<SyncMl.Status>(
   "Status",
   {
-    cmdId: one("CmdID", reference, ""),
-    msgRef: one("MsgRef", reference, ""),
-    cmdRef: one("CmdRef", reference, ""),
-    cmd: one("Cmd", reference, ""),
+    cmdId: one("CmdID", looseReference, ""),
+    msgRef: one("MsgRef", looseReference, ""),
+    cmdRef: one("CmdRef", looseReference, ""),
+    cmd: one("Cmd", looseReference, ""),
     targetRefs: any("TargetRef", text),
     sourceRefs: any("SourceRef", text),
     cred: optionalCred,
@@ -390,4 +391,4 @@ export const syncMl = structure<SyncMl.SyncMl>("SyncML", {
 
 /** An unknown element among commands: only its CmdID is read, so that it can be answered. */
 export const unknownCommand = declare<{ readonly cmdId: string }>("Cmd", { isCommand })
-define<{ readonly cmdId: string }>(unknownCommand, { cmdId: one("CmdID", reference, "") })
+define<{ readonly cmdId: string }>(unknownCommand, { cmdId: one("CmdID", looseReference, "") })
