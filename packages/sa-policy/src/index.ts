@@ -14,8 +14,8 @@ export * as Level from "./Level.ts"
 export * as MasterKeys from "./MasterKeys.ts"
 export * as Primitives from "./Primitives.ts"
 export * as ReplayWindow from "./ReplayWindow.ts"
-export * from "./SaError.ts"
 export * as Sad from "./Sad.ts"
+export * from "./SaError.ts"
 export type {
   Provenance,
   Revocation,
@@ -31,3 +31,4 @@ export * as SecurityEvents from "./SecurityEvents.ts"
 export * as SecurityPolicy from "./SecurityPolicy.ts"
 export * as Spd from "./Spd.ts"
 export * as Store from "./Store.ts"
+export * as StoreMemory from "./StoreMemory.ts"

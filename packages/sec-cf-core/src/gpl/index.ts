@@ -1,1 +1,5 @@
-export {}
+export * as Gpl from "./Gpl.ts"
+export { type GplRefusal, GplRefused, MalformedGpl } from "./GplError.ts"
+export * as GplMessage from "./GplMessage.ts"
+export * as GplProtection from "./GplProtection.ts"
+export * as GplSa from "./GplSa.ts"
