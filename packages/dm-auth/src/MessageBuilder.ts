@@ -43,6 +43,16 @@ const append = (members: Members, key: string, value: unknown): void => {
   else members[key] = [value]
 }
 
+const join = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const out = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
+
 export class MessageBuilder {
   private readonly limits: Limits
   private readonly position: () => number
@@ -51,7 +61,8 @@ export class MessageBuilder {
   /** The open element that is no structure: a leaf, a flag or a Data. */
   private leaf: Field | undefined
   private text = ""
-  private octets: Uint8Array | undefined
+  /** Content in pieces, from the first octets on. */
+  private octets: Array<Uint8Array> | undefined
   /** Elements directly in an open Data. */
   private elements: Array<Element> | undefined
   /** Open elements that the grammar does not name. */
@@ -241,7 +252,7 @@ export class MessageBuilder {
     if (!this.generic.isEmpty) this.generic.addText(text)
     else if (leaf !== undefined && leaf.kind._tag !== "Flag") {
       if (this.octets === undefined) this.text += text
-      else this.octets = Bytes.concat(this.octets, Bytes.utf8(text))
+      else this.octets.push(Bytes.utf8(text))
     } else if (!isBlank(text)) this.fault("value", `${repProClause}: ${(leaf ?? top).name} holds no text`)
   }
 
@@ -252,8 +263,8 @@ export class MessageBuilder {
     if (this.skipping > 0 || top === undefined || top.invalid !== undefined) return
     if (!this.generic.isEmpty) this.generic.add(octets)
     else if (leaf !== undefined && leaf.kind._tag !== "Flag") {
-      const before = this.octets ?? (this.text === "" ? undefined : Bytes.utf8(this.text))
-      this.octets = before === undefined ? octets : Bytes.concat(before, octets)
+      this.octets ??= this.text === "" ? [] : [Bytes.utf8(this.text)]
+      this.octets.push(octets)
       this.text = ""
     } else this.fault("value", `${repProClause}: ${(leaf ?? top).name} holds no octets`)
   }
@@ -286,10 +297,10 @@ export class MessageBuilder {
   }
 
   private takeContent(): string | Uint8Array {
-    const content = this.octets ?? this.text
+    const { octets, text } = this
     this.text = ""
     this.octets = undefined
-    return content
+    return octets === undefined ? text : octets.length === 1 ? octets[0]! : join(octets)
   }
 
   private endLeaf(field: Field, top: Frame): void {

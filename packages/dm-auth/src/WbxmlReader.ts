@@ -47,8 +47,9 @@ const hasContent = 0x40
 const hasAttributes = 0x80
 
 /** Whether `token` stands inside an element: its end, text or octets. */
-const isContent = (token: number): boolean =>
-  token === end || token === strI || token === strT || token === entity || token === opaque
+const isContent = (token: number): boolean => token === end || token === opaque || isText(token)
+
+const isText = (token: number): boolean => token === strI || token === strT || token === entity
 
 /** The MIBenum of UTF-8. */
 const utf8Charset = 0x6a
@@ -228,15 +229,13 @@ class Cursor {
       }
       const name = this.referenced(header, builder)
       if (attributes[name] !== undefined) builder.fail("syntax", "WBXML: an attribute stands once")
+      builder.count(name.length)
       let value = ""
-      for (
-        token = this.byte(builder);
-        token === strI || token === strT || token === entity;
-        token = this.byte(builder)
-      ) {
-        value += this.text(token, header, builder)
+      for (token = this.byte(builder); isText(token); token = this.byte(builder)) {
+        const piece = this.text(token, header, builder)
+        builder.count(piece.length)
+        value += piece
       }
-      builder.count(name.length + value.length)
       attributes[name] = value
     }
     return attributes
