@@ -1,1 +1,1 @@
-export {}
+export * as GpiCodec from "./GpiCodec.ts"
