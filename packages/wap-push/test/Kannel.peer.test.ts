@@ -62,13 +62,20 @@ describePeer("Kannel with its fake SMS centre", kannelPrograms, () => {
   beforeAll(async () => {
     const port = await freePort()
     kannel = await startKannel(fakeSmsc(port))
-    smsc = await startPeer({
-      program: "fakesmsc",
-      args: ["-H", "127.0.0.1", "-r", String(port), "-m", "0", "1 2 text x"],
-      ready: /connected|Connected|Entering/i
-    }).catch(async () =>
-      startPeer({ program: "fakesmsc", args: ["-H", "127.0.0.1", "-r", String(port), "-m", "0", "1 2 text x"] })
-    )
+    for (let attempt = 1; ; attempt++) {
+      smsc = await startPeer({
+        program: "fakesmsc",
+        args: ["-H", "127.0.0.1", "-r", String(port), "-m", "0", "1 2 text x"],
+        ready: /Connecting to/
+      })
+      const refused = await smsc.waitFor(/PANIC/, 200).then(
+        () => true,
+        () => false
+      )
+      if (!refused) break
+      await smsc.stop()
+      if (attempt === 20) throw new Error(`no fake SMS centre: ${kannel.output()}`)
+    }
   }, 30_000)
   afterAll(async () => {
     await smsc?.stop()
