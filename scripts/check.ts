@@ -1,14 +1,16 @@
 /** `npm run check`: everything about the sources that no test says. Prints each step with its time and what it found. */
 import * as Fs from "node:fs"
+import { stripTypeScriptTypes } from "node:module"
 import * as Path from "node:path"
 import { limitsDocument } from "./lib/documents.ts"
 import { load, table } from "./lib/import-rules/load.ts"
 import { violations } from "./lib/import-rules/rules.ts"
 import { documentedIds, ledgers, unknownIds } from "./lib/ledgers.ts"
+import { checkReadme } from "./lib/readmes.ts"
 import { checkChangesets } from "./lib/release.ts"
 import { pooled, run } from "./lib/run.ts"
 import { checkTarballs } from "./lib/tarballs.ts"
-import { packages, root } from "./lib/workspace.ts"
+import { packages, publicPackages, root } from "./lib/workspace.ts"
 
 interface Result {
   readonly problems: ReadonlyArray<string>
@@ -54,6 +56,24 @@ const limits = (): Result => {
   return { problems: isUpToDate ? faults : [...faults, `${path} is not what the sources say: npm run docs writes it`] }
 }
 
+const readmes = async (): Promise<Result> => ({
+  problems: (await pooled(publicPackages(), 1, checkReadme)).flat()
+})
+
+/** Examples and `npm start` run the sources themselves: Node must be able to take the types out of each. */
+const strippable = (): Result => ({
+  problems: load().flatMap(({ files }) =>
+    Object.entries(files).flatMap(([path, text]) => {
+      try {
+        stripTypeScriptTypes(text)
+        return []
+      } catch (error) {
+        return [`${path}: ${error instanceof Error ? error.message : String(error)}`]
+      }
+    })
+  )
+})
+
 const changesets = (): Result => {
   const { owed, note } = checkChangesets()
   return { problems: owed, note }
@@ -73,6 +93,7 @@ const quick: ReadonlyArray<Step> = [
   },
   { name: "unused code", work: () => tool("knip", "--no-progress", "--no-config-hints") },
   { name: "import rules", work: importRules },
+  { name: "sources that Node runs", work: strippable },
   { name: "conformance ledgers", work: conformance },
   { name: "limits document", work: limits },
   { name: "changesets", work: changesets },
@@ -92,7 +113,8 @@ const slow: ReadonlyArray<Step> = [
         "--strict"
       ])
   },
-  { name: "packed packages", work: tarballs }
+  { name: "packed packages", work: tarballs },
+  { name: "READMEs", work: readmes }
 ]
 
 const perform = async (step: Step): Promise<boolean> => {
