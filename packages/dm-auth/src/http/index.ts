@@ -1,1 +1,1 @@
-export {}
+export * as DmHttp from "./DmHttp.ts"

@@ -1,0 +1,99 @@
+/**
+ * What a server says in a session beside authentication: a port, and a small responder that lets real clients finish.
+ *
+ * @layer service
+ */
+import type { Account } from "@oma/sa-policy"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Command, SyncMl } from "./SyncMl.ts"
+
+/** A message of an authenticated client. */
+export interface Exchange {
+  readonly account: Account
+  readonly message: SyncMl
+  /** How many messages of this session were answered before. */
+  readonly turn: number
+  /** Commands of the server may go out now. */
+  readonly manage: boolean
+  /** The client refused the commands of the last message with 401 or 407: they were not executed. */
+  readonly refused: boolean
+  /** The CmdID for the first command of the answer; count on from there. */
+  readonly firstCmdId: number
+}
+
+/** The answer beside the Status of SyncHdr. */
+export interface Reply {
+  /** The status code of each command of the message by its CmdID; commands that are not in it get none. */
+  readonly statuses: ReadonlyMap<string, number>
+  /** The server's own commands; none ends the session. */
+  readonly commands: ReadonlyArray<Command>
+}
+
+/** What answers the commands of clients. */
+export class DmHandler extends Context.Service<
+  DmHandler,
+  { readonly handle: (exchange: Exchange) => Effect.Effect<Reply> }
+>()("@oma/dm-auth/DmHandler") {}
+
+const alerts: ReadonlySet<string> = new Set(["1200", "1201", "1222", "1223", "1224", "1225", "1226"])
+
+/** The status of a client's command where nothing is managed but the device is asked about itself. */
+export const statusFor = (command: Command): number | undefined => {
+  switch (command._tag) {
+    case "Status":
+    case "Results":
+      return undefined
+    case "Alert":
+      return command.data !== undefined && alerts.has(command.data) ? 200 : 404
+    case "Replace":
+    case "Put":
+      return 200
+    case "Get":
+    case "Sync":
+    case "Search":
+      return 404
+    case "Invalid":
+      return 400
+    default:
+      return 405
+  }
+}
+
+/** Whether the client ends the session: Alert 1223. */
+export const aborts = (message: SyncMl): boolean =>
+  message.body.commands.some((command) => command._tag === "Alert" && command.data === "1223")
+
+/** What the responder asks every device for, once in a session. */
+export const inventory: ReadonlyArray<string> = ["./DevInfo/DevId", "./DevInfo/Man", "./DevInfo/Mod", "./DevDetail/SwV"]
+
+const isDm = (message: SyncMl): boolean => message.hdr.verProto.startsWith("DM/")
+
+/**
+ * The responder: a Status for every command, one Get on DevInfo and DevDetail in the first message that may manage, then the
+ * end. Clients of data synchronisation are authenticated and find no database.
+ */
+export const layerResponder: Layer.Layer<DmHandler> = Layer.succeed(DmHandler, {
+  handle: ({ firstCmdId, manage, message, refused, turn }: Exchange) =>
+    Effect.sync(() => {
+      const statuses = new Map<string, number>()
+      for (const command of message.body.commands) {
+        const status = statusFor(command)
+        if (status !== undefined) statuses.set(command.cmdId, status)
+      }
+      const asked = message.body.commands.some(
+        (command) => command._tag === "Results" || (command._tag === "Status" && command.cmd === "Get")
+      )
+      const ask =
+        manage && isDm(message) && !aborts(message) && (turn === 0 || refused || !asked) && (refused || turn < 2)
+      const commands: ReadonlyArray<Command> = ask
+        ? inventory.map((locUri, at) => ({
+            _tag: "Get" as const,
+            cmdId: `${firstCmdId + statuses.size + at}`,
+            items: [{ target: { locUri } }]
+          }))
+        : []
+      return { statuses, commands }
+    })
+})
