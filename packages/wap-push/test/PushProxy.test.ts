@@ -236,7 +236,12 @@ describe("embedded push proxy", () => {
       ] as const) {
         let count = 0
         yield* world(
-          bearer(() => Effect.suspend(() => (count++, Effect.fail(failing(retryable))))),
+          bearer(() =>
+            Effect.suspend(() => {
+              count++
+              return Effect.fail(failing(retryable))
+            })
+          ),
           ({ push: submit, state }) =>
             Effect.gen(function* () {
               yield* submit(message("a"))
