@@ -42,7 +42,8 @@ export interface Terms {
 
 /**
  * An association as a store keeps it, what messages need first: `replay` and `hardExpiry` are those of its terms, which are
- * read when somebody asks. Rows are values: a change makes another one, and two with one `terms` have the same terms.
+ * read when somebody asks, and so is the lease. Rows are values: a change makes another one, and two with one `terms` have the
+ * same terms.
  */
 export interface Row {
   /** The store's own number of the row; 0 for one that is not written yet. */
@@ -52,7 +53,7 @@ export interface Row {
   readonly hardExpiry: number | undefined
   readonly inbound: ReplayState
   readonly horizon: number
-  readonly lease: Lease
+  readonly lease: () => Lease
   /** It was seen to be over, and stays so when the clock is set back. */
   readonly over: boolean
   readonly terms: () => Terms
@@ -206,6 +207,8 @@ const constant =
   (): A =>
     value
 
+const unleased = constant(noLease)
+
 /** A copy whose octets nobody else holds. */
 const own = (sa: SecurityAssociation): SecurityAssociation =>
   sa.wireId === undefined ? sa : { ...sa, wireId: sa.wireId.slice() }
@@ -239,7 +242,7 @@ const put = (
     replay: sa.replay,
     hardExpiry: sa.hardExpiry,
     ...(kept === undefined ? freshCounters(sa) : keptCounters(kept.terms().sa, kept, sa)),
-    lease: kept === undefined ? noLease : kept.lease,
+    lease: kept === undefined ? unleased : kept.lease,
     over: false,
     terms: constant({ sa, version, named: wireId !== undefined })
   })
@@ -346,9 +349,9 @@ export const reserve = (
     return row
   }
   const { last } = outboundOf(row.terms().sa)
-  const given = numbers(request, row.horizon, last, row.lease)
+  const given = numbers(request, row.horizon, last, row.lease())
   if (given._tag === "Exhausted") return new Exhausted({ id, last })
-  draft.associations.set(id, { ...row, horizon: given.horizon, lease: given.lease })
+  draft.associations.set(id, { ...row, horizon: given.horizon, lease: constant(given.lease) })
   // no number is used from memory once the association is over
   return { ...given.answer, until: Math.min(given.answer.until, row.hardExpiry ?? Number.POSITIVE_INFINITY) }
 }

@@ -22,7 +22,7 @@ export interface SqliteOptions {
   readonly busyMillis?: number
   /** How often, in milliseconds, readers of revocations look for those of other connections; 250. */
   readonly pollMillis?: number
-  /** How many associations are kept in memory between transactions as long as no other connection writes; 4,096. */
+  /** How many associations are kept in memory between transactions as long as no other connection writes; 16,384. */
   readonly cachedRows?: number
   /** How large the file may grow, in octets; no bound of ours unless given. */
   readonly maxOctets?: number
@@ -109,7 +109,7 @@ export const open = (options: SqliteOptions): DatabaseSync => {
     database.exec("PRAGMA journal_mode = WAL")
     database.exec(`PRAGMA synchronous = ${synchronous}`)
     database.exec("PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF")
-    database.exec("PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON")
+    database.exec("PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000; PRAGMA secure_delete = ON")
     if (maxOctets !== undefined) {
       const pages = Math.max(1, Math.floor(maxOctets / numberOf(database, "PRAGMA page_size")))
       database.exec(`PRAGMA max_page_count = ${pages}`)

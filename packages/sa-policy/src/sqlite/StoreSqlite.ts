@@ -37,7 +37,7 @@ const answer = (
  */
 export const make = (options: SqliteOptions): Effect.Effect<Store["Service"], Unavailable, Scope.Scope> =>
   Effect.gen(function* () {
-    const { busyMillis = 5000, pollMillis = 250, cachedRows = 4096 } = options
+    const { busyMillis = 5000, pollMillis = 250, cachedRows = 16_384 } = options
     const now = yield* Clock.currentTimeMillis
     const database = yield* Effect.acquireRelease(
       attempt("SQLite file could not be opened", () => open(options)),

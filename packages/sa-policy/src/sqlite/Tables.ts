@@ -10,7 +10,7 @@ import { type SaId, saId } from "../SecurityAssociation.ts"
 import type { Draft, Grave, RecordRow, Row, Terms, View } from "../StoreMachine.ts"
 import type { StoredRecord } from "../StoreOperation.ts"
 import { recordLimits } from "../StoreOperation.ts"
-import { revocationMemory } from "../StoreRules.ts"
+import { type Lease, revocationMemory } from "../StoreRules.ts"
 import {
   afterPrefix,
   type Column,
@@ -53,10 +53,11 @@ type Columns = ReadonlyArray<Column>
 
 const isColumns = (row: unknown): row is Columns => Array.isArray(row)
 
-/** Which rows: the first table is there for its index of names only, its wide rows are not read. */
-const counters =
-  "SELECT c.slot, c.highest, c.seen, c.horizon, c.over, c.mode, c.jump, c.ends, c.owner, c.until, c.length, c.contended " +
-  "FROM association a CROSS JOIN counter c ON c.slot = a.slot WHERE "
+/** The first table is there for its index of names only: its wide rows are not read. */
+const selectCounters =
+  "SELECT c.slot, c.highest, c.seen, c.horizon, c.over, c.mode, c.jump, c.ends " +
+  "FROM association a CROSS JOIN counter c ON c.slot = a.slot WHERE a.id = ?"
+const updateNumbers = "UPDATE counter SET highest = ?, seen = ? WHERE slot = ?"
 
 /** The last name before all texts, and the least value after them all: SQLite orders octets after text. */
 const afterAllText = new Uint8Array(0)
@@ -64,7 +65,9 @@ const afterAllText = new Uint8Array(0)
 /** The tables of one connection. Methods throw what `Database.unavailable` explains. */
 export class Tables implements View {
   /** Rows that are as the file has them while `dataVersion` stands. */
-  private readonly cache = new Map<SaId, Row>()
+  private young = new Map<SaId, Row>()
+  /** Those kept before the young ones: they go all at once when the young have become as many. */
+  private old = new Map<SaId, Row>()
   private dataVersion = -1
   /** Whether there is any revoked association to look for, once somebody has looked. */
   private graves: boolean | undefined
@@ -110,20 +113,34 @@ export class Tables implements View {
 
   /** Drops everything that is known of the file. */
   forget(): void {
-    this.cache.clear()
+    this.young.clear()
+    this.old.clear()
     this.graves = undefined
   }
 
+  private cached(id: SaId): Row | undefined {
+    return this.young.get(id) ?? this.old.get(id)
+  }
+
   private keep(row: Row): Row {
-    this.cache.set(row.id, row)
-    if (this.cache.size > this.cachedRows) this.cache.delete(this.cache.keys().next().value!)
+    this.young.set(row.id, row)
+    if (this.young.size * 2 > this.cachedRows) {
+      this.old = this.young
+      this.young = new Map()
+    }
     return row
   }
 
+  private drop(id: SaId): void {
+    this.young.delete(id)
+    this.old.delete(id)
+  }
+
   private decode(id: SaId, row: Columns): Row {
-    const [slot, highest, seen, horizon, over, mode, jump, ends, owner, until, length, till] = row
+    const [slot, highest, seen, horizon, over, mode, jump, ends] = row
     const at = whole(slot)
     let terms: Terms | undefined
+    let lease: Lease | undefined
     return {
       slot: at,
       id,
@@ -132,12 +149,22 @@ export class Tables implements View {
       inbound: { highest: whole(highest), seen: decodeBits(octets(seen)) },
       horizon: whole(horizon),
       over: whole(over) === 1,
-      lease: { owner: text(owner), until: whole(until), length: whole(length), contended: whole(till) },
+      lease: () => {
+        lease ??= this.lease(at)
+        return lease
+      },
       terms: () => {
         terms ??= this.terms(id, at, orNull(whole, ends))
         return terms
       }
     }
+  }
+
+  private lease(slot: number): Lease {
+    const row = this.one("SELECT owner, until, length, contended FROM counter WHERE slot = ?", slot)
+    if (row === undefined) throw new DamagedRow("counter expected")
+    const [owner, until, length, contended] = row
+    return { owner: text(owner), until: whole(until), length: whole(length), contended: whole(contended) }
   }
 
   private terms(id: SaId, slot: number, ends: number | null): Terms {
@@ -163,9 +190,9 @@ export class Tables implements View {
   }
 
   association(id: SaId): Row | undefined {
-    const known = this.cache.get(id)
+    const known = this.cached(id)
     if (known !== undefined) return known
-    const row = this.one(`${counters}a.id = ?`, id)
+    const row = this.one(selectCounters, id)
     return row === undefined ? undefined : this.keep(this.decode(id, row))
   }
 
@@ -268,7 +295,7 @@ export class Tables implements View {
     const moved: Array<Row> = []
     for (const [id, row] of draft.associations) {
       if (row === undefined) continue
-      const before = row.slot === 0 ? undefined : this.cache.get(id)
+      const before = row.slot === 0 ? undefined : this.cached(id)
       if (before?.terms === row.terms) this.writeCounters(row, before)
       else moved.push(row)
     }
@@ -284,7 +311,7 @@ export class Tables implements View {
     const row = this.one("SELECT slot FROM association WHERE id = ?", id)
     if (row === undefined) return
     this.removeSlot(whole(row[0]))
-    this.cache.delete(id)
+    this.drop(id)
   }
 
   private removeSlot(slot: number): void {
@@ -293,27 +320,24 @@ export class Tables implements View {
   }
 
   private writeCounters(row: Row, before: Row): void {
-    const { inbound, horizon, lease, over, slot } = row
-    if (horizon === before.horizon && lease === before.lease && over === before.over) {
-      this.run(
-        "UPDATE counter SET highest = ?, seen = ? WHERE slot = ?",
-        inbound.highest,
-        encodeBits(inbound.seen),
-        slot
-      )
+    const { inbound, horizon, over, slot } = row
+    const seen = encodeBits(inbound.seen)
+    if (horizon === before.horizon && row.lease === before.lease && over === before.over) {
+      this.run(updateNumbers, inbound.highest, seen, slot)
     } else {
+      const { owner, until, length, contended } = row.lease()
       this.run(
         "UPDATE counter SET highest = ?, seen = ?, horizon = ?, over = ?, owner = ?, until = ?, length = ?, contended = ? " +
           "WHERE slot = ?",
-        ...[inbound.highest, encodeBits(inbound.seen), horizon, over ? 1 : 0],
-        ...[lease.owner, lease.until, lease.length, lease.contended, slot]
+        ...[inbound.highest, seen, horizon, over ? 1 : 0, owner, until, length, contended, slot]
       )
     }
     this.keep(row)
   }
 
   private writeAssociation(row: Row): void {
-    const { id, inbound, horizon, lease, over, replay } = row
+    const { id, inbound, horizon, over, replay } = row
+    const lease = row.lease()
     const { sa, version, named } = row.terms()
     const fields = [sa.mechanism, sa.wireId ?? null, named ? 1 : 0, version, encodeBody(sa)]
     const counter = [inbound.highest, encodeBits(inbound.seen), horizon, over ? 1 : 0, ...encodeMode(replay)]
@@ -358,7 +382,7 @@ export class Tables implements View {
     for (const [slot, id] of over) {
       this.removeSlot(whole(slot))
       gone.push(saId(text(id)))
-      this.cache.delete(saId(text(id)))
+      this.drop(saId(text(id)))
     }
     let left = most - gone.length
     left -= this.run("DELETE FROM record WHERE slot IN (SELECT slot FROM record WHERE ends <= ? LIMIT ?)", now, left)
