@@ -26,7 +26,7 @@ import * as BTid from "./BTid.ts"
 import type { Fqdn } from "./Fqdn.ts"
 import type { Impi, Tmpi } from "./Impi.ts"
 import * as Ks from "./Ks.ts"
-import type { GbaType } from "./Zn.ts"
+import type { GbaType } from "./Nbsp.ts"
 
 /** The purposes of the keys. */
 export const purposes = { vector: keyPurpose("gba/vector"), ks: keyPurpose("gba/ks") } as const

@@ -30,28 +30,44 @@ export type Tamper = (
   n: number
 ) => HttpExchange.HttpResponse
 
+/** A connection with the suite of a negotiation, as a TLS server describes it. */
+export const overTls = (code: number): Connection.Connection => ({
+  ...connection,
+  id: `tls-${code}`,
+  protection: { protocol: "tls", level: 3, version: "TLSv1.2", suite: { openssl: "x", iana: "x", code } }
+})
+
 /** Calls that end in a handler of this process; `log` gets every exchange. */
 export const client = (
   handler: HttpHandler.HttpHandler,
   log: Array<readonly [HttpHandler.HttpCall, HttpExchange.HttpResponse]> = [],
-  tamper: Tamper = (answer) => answer
+  tamper: Tamper = (answer) => answer,
+  over: () => Connection.Connection = () => connection
 ) =>
   Layer.succeed(HttpHandler.HttpClient, {
-    call: (call) =>
-      Effect.map(
-        handler({
-          method: call.method,
-          target: HttpExchange.pathOf(call.url),
-          fields: call.fields,
-          body: call.body,
-          connection
-        }),
-        (answer) => {
-          const out = tamper(answer, call, log.length)
-          log.push([call, out])
-          return { ...out, connection }
-        }
+    call: <E = never>(
+      call: HttpHandler.HttpCall,
+      judge?: (connection: Connection.Connection) => Effect.Effect<void, E>
+    ) => {
+      const connection = over()
+      return Effect.andThen(
+        judge?.(connection) ?? Effect.void,
+        Effect.map(
+          handler({
+            method: call.method,
+            target: HttpExchange.pathOf(call.url),
+            fields: call.fields,
+            body: call.body,
+            connection
+          }),
+          (answer) => {
+            const out = tamper(answer, call, log.length)
+            log.push([call, out])
+            return { ...out, connection }
+          }
+        )
       )
+    }
   })
 
 export const cardLayer = (usim: Usim.Usim = Usim.make(f)) => Layer.effect(AkaCard, Cards.makeMemory(usim))
