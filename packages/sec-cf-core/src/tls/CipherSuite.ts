@@ -8,9 +8,9 @@
  * @spec TS 33.220 Annex H.3 (identifiers); RFC 4279, 5487, 5489, 8442, 8446 (suites)
  * @layer codec
  */
-import type * as Connection from "@oma/sa-policy"
+import type { Level as Levels } from "@oma/sa-policy"
 
-type Level = Connection.Level.Level
+type Level = Levels.Level
 
 /** How the keys of a connection come about. `any` stands for TLS 1.3, where the suite does not say it. */
 export type KeyExchange = "PSK" | "DHE-PSK" | "ECDHE-PSK" | "RSA-PSK" | "ECDHE" | "DHE" | "RSA" | "any"

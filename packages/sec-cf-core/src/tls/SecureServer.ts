@@ -13,7 +13,7 @@ import * as Tls from "node:tls"
 import type { Connection } from "@oma/sa-policy"
 import * as Result from "effect/Result"
 import { type ClientHello, decodeClientHello } from "./ClientHello.ts"
-import { negotiatePsk } from "./Negotiation.ts"
+import { type Negotiated, negotiatePsk } from "./Negotiation.ts"
 import { decodeIdentity, encodeIdentity } from "./PskIdentity.ts"
 import { nodeOptions, profileOf, type ServerCertificate, type ServerOptions } from "./ServerOptions.ts"
 import { describeSocket, ranOnKey } from "./SocketConnection.ts"
@@ -39,6 +39,7 @@ interface Accepted {
   readonly address: string
   readonly raw: Net.Socket
   hello: ClientHello | undefined
+  negotiated: Negotiated | undefined
   /** The identity of the last key that was given out; proved only if the handshake ran on it. */
   identity: string | undefined
   pending: boolean
@@ -52,7 +53,8 @@ const canonical = (identity: string): string => {
   return parts === undefined ? identity : encodeIdentity(parts)
 }
 
-const endpoints = (socket: Net.Socket): string => `${socket.remoteAddress}|${socket.remotePort}|${socket.localPort}`
+// Node does not say which accepted connection a TLS socket stands on; the peer's address and port do
+const endpoint = (socket: Net.Socket): string => `${socket.remoteAddress} ${socket.remotePort}`
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be in an identity
 const unprintable = /[\u0000-\u001f\u007f]/
@@ -90,11 +92,11 @@ const build = <S extends Tls.Server>(
     if (identity === "" || identity.length > (psk.maxIdentity ?? 256) || unprintable.test(identity)) {
       return "malformed identity"
     }
-    const negotiated = negotiatePsk(profile, state.hello)
+    const { hello, negotiated } = state
     if (negotiated === undefined) return "suite not determined"
     let key: Uint8Array | undefined
     try {
-      key = psk.lookup(identity, { ...negotiated, serverName: state.hello.serverName, address: state.address })
+      key = psk.lookup(identity, { ...negotiated, serverName: hello.serverName, address: state.address })
     } catch {
       return "lookup failed"
     }
@@ -103,7 +105,7 @@ const build = <S extends Tls.Server>(
   }
 
   const pskCallback = (socket: Tls.TLSSocket, identity: string): Uint8Array | null => {
-    const state = accepted.get(endpoints(socket))
+    const state = accepted.get(endpoint(socket))
     // TLS 1.3 asks for one identity after the other until one is found; an earlier one counts no more
     if (state !== undefined) state.identity = undefined
     const key = findKey(state, identity)
@@ -137,22 +139,25 @@ const build = <S extends Tls.Server>(
     if (mine >= maxPerAddress) {
       return refuse(TlsEvent.ConnectionRefused({ address, reason: "too many unauthenticated from this address" }))
     }
+    const key = endpoint(raw)
+    // one that comes twice, to two addresses of this machine, could pass for its twin
+    if (accepted.has(key)) return refuse(TlsEvent.ConnectionRefused({ address, reason: "endpoint in use" }))
     const state: Accepted = {
       id: `${run}-${++count}`,
       address,
       raw,
       hello: undefined,
+      negotiated: undefined,
       identity: undefined,
       pending: true
     }
-    const key = endpoints(raw)
     accepted.set(key, state)
     pending++
     perAddress.set(address, mine + 1)
     raw.on("error", () => undefined) // "close" follows
     raw.once("close", () => {
       settle(state)
-      if (accepted.get(key) === state) accepted.delete(key)
+      accepted.delete(key)
     })
     awaitHello(state)
   })
@@ -182,6 +187,7 @@ const build = <S extends Tls.Server>(
       if (decoded.success === undefined) return
       leave()
       state.hello = decoded.success
+      if (psk !== undefined) state.negotiated = negotiatePsk(profile, decoded.success)
       raw.unshift(stream)
       for (const listener of inner) listener.call(server, raw)
     }
@@ -194,7 +200,7 @@ const build = <S extends Tls.Server>(
   }
 
   server.on("tlsClientError", (error: Error & { readonly code?: string }, socket: Tls.TLSSocket) => {
-    const state = accepted.get(endpoints(socket))
+    const state = accepted.get(endpoint(socket))
     const address = state?.address ?? socket.remoteAddress ?? ""
     if (state !== undefined) settle(state)
     socket.destroy() // Node leaves that to the listener; the alert is out already
@@ -210,7 +216,7 @@ const build = <S extends Tls.Server>(
 
   // before the listener of HTTP, so that no request is read on a connection that does not hold
   server.prependListener("secureConnection", (socket: Tls.TLSSocket) => {
-    const state = accepted.get(endpoints(socket))
+    const state = accepted.get(endpoint(socket))
     const refuse = (reason: string) => {
       socket.destroy()
       const identity = state?.identity === undefined ? {} : { identity: state.identity }
@@ -222,12 +228,9 @@ const build = <S extends Tls.Server>(
     const identity = onKey ? state.identity : undefined
     if (onKey && identity === undefined) return refuse("no identity with the key")
     if (psk !== undefined && !onKey && options.certificate === undefined) return refuse("no pre-shared key")
-    const forecast = onKey ? negotiatePsk(profile, state.hello) : undefined
-    if (
-      onKey &&
-      (forecast?.version !== socket.getProtocol() ||
-        (forecast?.suite?.openssl ?? socket.getCipher().name) !== socket.getCipher().name)
-    ) {
+    const { negotiated } = state
+    const cipher = socket.getCipher().name
+    if (onKey && (negotiated?.version !== socket.getProtocol() || (negotiated?.suite?.openssl ?? cipher) !== cipher)) {
       return refuse("another suite than the key was chosen for")
     }
     const connection = describeSocket(socket, { id: state.id, identity, serverName: state.hello.serverName })

@@ -25,7 +25,11 @@ export type TlsEvent = Data.TaggedEnum<{
   /** A connection was closed before its handshake. */
   ConnectionRefused: {
     readonly address: string
-    readonly reason: "too many unauthenticated" | "too many unauthenticated from this address" | "no address"
+    readonly reason:
+      | "too many unauthenticated"
+      | "too many unauthenticated from this address"
+      | "no address"
+      | "endpoint in use"
   }
   /** What came first was no ClientHello, or not all of it in time. */
   HelloRefused: { readonly address: string; readonly reason: string }

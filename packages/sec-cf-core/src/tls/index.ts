@@ -11,6 +11,7 @@ export {
 } from "./DevelopmentCa.ts"
 export * from "./Negotiation.ts"
 export * from "./PskIdentity.ts"
+export { type PskTable, pskTable } from "./PskTable.ts"
 export * from "./SecureAgent.ts"
 export * from "./SecureClient.ts"
 export * from "./SecureServer.ts"
