@@ -3,10 +3,10 @@
  *
  * @layer codec
  */
-import { Bytes } from "@oma/sa-policy/bytes"
 import type { Attributes, Element, Namespace } from "./Element.ts"
 import { ElementStack } from "./ElementStack.ts"
 import { type Limits, Malformed, type MalformedReason, TooLarge } from "./Malformed.ts"
+import { textOf } from "./XmlText.ts"
 
 export class DocumentBuilder {
   private readonly limits: Limits
@@ -56,7 +56,7 @@ export class DocumentBuilder {
   /** Octets that are text are text: a document has no raw octets of its own. */
   addOctets(octets: Uint8Array): void {
     this.count(octets.length)
-    const text = Bytes.utf8Decode(octets)
+    const text = textOf(octets)
     if (text === undefined) this.open.add(octets)
     else this.open.addText(text)
   }

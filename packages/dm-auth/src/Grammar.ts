@@ -4,9 +4,9 @@
  *
  * @layer codec
  */
-import { Bytes } from "@oma/sa-policy/bytes"
 import { tagIds } from "./CodePages.ts"
 import type { ItemData } from "./Item.ts"
+import { textOf } from "./XmlText.ts"
 
 /** Objects while they are built or written: the members of a model type by name. */
 export type Members = Record<string, unknown>
@@ -209,7 +209,7 @@ export const structure = <V>(name: string, table: Table<V>, options?: StructureO
 }
 
 const asText = (content: string | Uint8Array): string | undefined =>
-  typeof content === "string" ? content : Bytes.utf8Decode(content)
+  typeof content === "string" ? content : textOf(content)
 
 /** Text exactly as it stands. */
 export const text: Leaf<string> = { _tag: "Leaf", read: asText, write: (value) => value }

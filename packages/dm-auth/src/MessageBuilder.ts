@@ -8,13 +8,13 @@
  */
 import { Bytes } from "@oma/sa-policy/bytes"
 import { metInf, syncMl as syncMlPage, tagIds } from "./CodePages.ts"
-import { ElementStack } from "./ElementStack.ts"
 import type { Attributes, Element, Namespace } from "./Element.ts"
+import { ElementStack } from "./ElementStack.ts"
 import type { Field, Members, Structure, Wrapper } from "./Grammar.ts"
 import { type AnswerableHdr, type Limits, Malformed, type MalformedReason, TooLarge } from "./Malformed.ts"
 import * as MessageGrammar from "./MessageGrammar.ts"
 import type { Invalid, SyncHdr, SyncMl } from "./SyncMl.ts"
-import { isBlank } from "./XmlText.ts"
+import { isBlank, shown } from "./XmlText.ts"
 
 /** A structure that is open. */
 interface Frame {
@@ -31,9 +31,6 @@ interface Frame {
 }
 
 const repProClause = "DM RepPro: element type definitions"
-
-/** Longest name of an unknown element that an error repeats. */
-const nameLength = 64
 
 const noMembers: Members = Object.freeze({})
 
@@ -93,7 +90,7 @@ export class MessageBuilder {
     if (this.leaf !== undefined) names.push(this.leaf.name)
     names.push(...this.generic.names())
     if (name !== undefined) names.push(name)
-    return names.map((part) => part.slice(0, nameLength)).join("/")
+    return names.map(shown).join("/")
   }
 
   private malformed(reason: MalformedReason, clause: string, name?: string): Malformed {
@@ -122,7 +119,7 @@ export class MessageBuilder {
       if (frame.kind.isCommand) {
         const { cmdId } = frame.members
         const id = typeof cmdId === "string" ? cmdId : ""
-        frame.invalid = { _tag: "Invalid", cmd: frame.name.slice(0, nameLength), cmdId: id, reason, clause, path }
+        frame.invalid = { _tag: "Invalid", cmd: shown(frame.name), cmdId: id, reason, clause, path }
         this.skipTo(frame)
         return
       }
@@ -204,7 +201,6 @@ export class MessageBuilder {
   /** An element that the open one does not name: the root, generic content, an unknown command, or a fault. */
   private openOther(name: string, namespace: Namespace, attributes: Attributes | undefined): void {
     const { top, leaf } = this
-    const shown = name.slice(0, nameLength)
     if (top === undefined) {
       if (name === "SyncML" && namespace !== metInf.namespace && this.message === undefined) {
         this.push(MessageGrammar.syncMl, undefined, name, {})
@@ -223,7 +219,7 @@ export class MessageBuilder {
         this.push(MessageGrammar.unknownCommand, kind.byName.get("Add"), name, {})
       } else {
         const reason = isKnown ? "misplaced element" : "unknown element"
-        this.fault(reason, `${repProClause}: ${top.name} does not hold ${shown}`, name)
+        this.fault(reason, `${repProClause}: ${top.name} does not hold ${shown(name)}`, name)
       }
     }
   }
@@ -349,7 +345,7 @@ export class MessageBuilder {
     }
     if (kind === MessageGrammar.unknownCommand) {
       const reason = MessageGrammar.commands.has(frame.name) ? "misplaced element" : "unknown element"
-      this.fault(reason, `${repProClause}: ${frame.around!.name} does not hold ${frame.name.slice(0, nameLength)}`)
+      this.fault(reason, `${repProClause}: ${frame.around!.name} does not hold ${shown(frame.name)}`)
     }
     // A command that is at fault at its very end has nothing left to pass over.
     if (frame.invalid !== undefined) this.skipping = 0

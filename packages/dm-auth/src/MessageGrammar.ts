@@ -35,7 +35,7 @@ import {
 import type { Filter, Item, ItemData, Source, Target } from "./Item.ts"
 import type { Anchor, Mem, Meta } from "./Meta.ts"
 import type * as SyncMl from "./SyncMl.ts"
-import { isXmlText } from "./XmlText.ts"
+import { textOf } from "./XmlText.ts"
 
 /** `value` in base64 where it is octets and the representation has text only. */
 const toText = (value: string | Uint8Array, binary: boolean): string | Uint8Array =>
@@ -156,8 +156,8 @@ const finishItem = (members: Members, around: Members): Members => {
   const own = members["meta"] as Meta | undefined
   const outer = around["meta"] as Meta | undefined
   if ((own?.format ?? outer?.format)?.toLowerCase() === "bin") return members
-  const decoded = Bytes.utf8Decode(data)
-  if (decoded !== undefined && isXmlText(decoded)) members["data"] = decoded
+  const decoded = textOf(data)
+  if (decoded !== undefined) members["data"] = decoded
   return members
 }
 

@@ -5,7 +5,6 @@
  * @spec WAP-192-WBXML 1.3
  * @layer codec
  */
-import { Bytes } from "@oma/sa-policy/bytes"
 import {
   type CodePage,
   type DocumentKind,
@@ -21,6 +20,7 @@ import type { Attributes, Element, Namespace } from "./Element.ts"
 import { type Limits, Malformed, type MalformedReason, TooLarge } from "./Malformed.ts"
 import { MessageBuilder } from "./MessageBuilder.ts"
 import type { SyncMl } from "./SyncMl.ts"
+import { isName, isQualifiedName, textOf } from "./XmlText.ts"
 
 /** What a reader tells what it finds to. */
 interface Builder {
@@ -101,18 +101,18 @@ class Cursor {
   private textTo(start: number, limit: number, builder: Builder): { readonly text: string; readonly zero: number } {
     const { octets } = this
     let zero = start
-    let high = 0
-    for (; zero < limit && octets[zero] !== 0; zero++) high |= octets[zero]!
+    let isPlain = true
+    for (; zero < limit; zero++) {
+      const octet = octets[zero]!
+      if (octet === 0) break
+      if (octet < 0x20 || octet > 0x7e) isPlain = false
+    }
     if (zero >= limit) return builder.fail("syntax", "WBXML: a string ends with a zero octet")
-    return { text: this.slice(start, zero, high, builder), zero }
-  }
-
-  private slice(start: number, stop: number, high: number, builder: Builder): string {
-    if (high < 0x80) return this.characters.slice(start, stop)
-    return (
-      Bytes.utf8Decode(this.octets.subarray(start, stop)) ??
-      builder.fail("character set", "WBXML: text is in the character set of the header, UTF-8")
-    )
+    if (isPlain) return { text: this.characters.slice(start, zero), zero }
+    const text = textOf(octets.subarray(start, zero))
+    return text === undefined
+      ? builder.fail("character set", "WBXML: text is UTF-8, of the characters of XML")
+      : { text, zero }
   }
 
   inline(builder: Builder): string {
@@ -211,9 +211,15 @@ class Cursor {
     const tag = token & 0x3f
     const name = tag === literal ? this.referenced(header, builder) : page.names[tag]!
     if (name === "") builder.fail("unknown vocabulary", "WBXML: tags of the code page")
+    if (!isName(name)) builder.fail("syntax", "XML 1.0 section 2.3: names")
     builder.count(name.length)
     const attributes = token >= hasAttributes ? this.attributes(header, builder) : undefined
     const { xmlns, ...others } = attributes ?? {}
+    for (const attribute of Object.keys(others)) {
+      const prefix = attribute.slice(0, Math.max(0, attribute.indexOf(":")))
+      const isBound = prefix === "" || prefix === "xml" || prefix === "xmlns" || others[`xmlns:${prefix}`] !== undefined
+      if (!isBound) builder.fail("syntax", "Namespaces in XML 1.0: a prefix is declared before it is used")
+    }
     const rest = xmlns !== undefined && Object.keys(others).length === 0 ? undefined : attributes && others
     builder.openName(name, xmlns === undefined ? page.namespace : namespaceOf(xmlns), rest)
   }
@@ -228,6 +234,7 @@ class Cursor {
         return builder.fail("unknown vocabulary", "WBXML: the vocabularies have no attribute tokens")
       }
       const name = this.referenced(header, builder)
+      if (!isQualifiedName(name)) builder.fail("syntax", "XML 1.0 section 2.3: names")
       if (attributes[name] !== undefined) builder.fail("syntax", "WBXML: an attribute stands once")
       builder.count(name.length)
       let value = ""

@@ -12,6 +12,7 @@ import { type CodePage, devInf, devInf11, messagePages } from "./CodePages.ts"
 import { child, type Element, text as textOf } from "./Element.ts"
 import { Unencodable } from "./Malformed.ts"
 import type { Writer } from "./MessageWriter.ts"
+import { isName, isQualifiedName, isXmlText } from "./XmlText.ts"
 
 const end = 0x01
 const strI = 0x03
@@ -21,8 +22,6 @@ const hasContent = 0x40
 const hasAttributes = 0x80
 
 const encoder = new TextEncoder()
-
-const unpaired = /[\ud800-\udfff]/u
 
 /** WBXML 1.2, the version that every peer seen sends. */
 const wbxmlVersion = 0x02
@@ -91,11 +90,9 @@ export class WbxmlWriter implements Writer {
     let to = this.at
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i)
-      if (code === 0) throw new Unencodable({ path: "", clause: "WBXML: a string has no zero octet" })
-      if (code > 0x7f) {
-        if (unpaired.test(text)) throw new Unencodable({ path: "", clause: "text is Unicode" })
+      if (code < 0x20 || code > 0x7e) {
+        if (!isXmlText(text)) throw new Unencodable({ path: "", clause: "XML 1.0 section 2.2: characters" })
         to += encoder.encodeInto(text.slice(i), octets.subarray(to)).written
-        if (text.indexOf("\0", i) >= 0) throw new Unencodable({ path: "", clause: "WBXML: a string has no zero octet" })
         break
       }
       octets[to++] = code
@@ -151,7 +148,7 @@ export class WbxmlWriter implements Writer {
     const flags = (element.content.length > 0 ? hasContent : 0) | (attributes.length > 0 ? hasAttributes : 0)
     if (page >= 0 && page !== this.page) this.switchTo(page)
     this.put((token ?? literal) | flags)
-    if (token === undefined) this.name(element.name)
+    if (token === undefined) this.name(element.name, isName)
     if (attributes.length > 0) this.attributes(attributes)
     if (element.content.length === 0) return
     for (const part of element.content) {
@@ -165,17 +162,15 @@ export class WbxmlWriter implements Writer {
   private attributes(attributes: ReadonlyArray<readonly [string, string]>): void {
     for (const [name, value] of attributes) {
       this.put(literal)
-      this.name(name)
+      this.name(name, isQualifiedName)
       if (value !== "") this.inline(value)
     }
     this.put(end)
   }
 
   /** A reference to `name` in the string table. */
-  private name(name: string): void {
-    if (name === "" || name.includes("\0") || unpaired.test(name)) {
-      throw new Unencodable({ path: "", clause: "an element has a name" })
-    }
+  private name(name: string, isGood: (name: string) => boolean): void {
+    if (!isGood(name)) throw new Unencodable({ path: "", clause: "XML 1.0 section 2.3: names" })
     let offset = this.literals.get(name)
     if (offset === undefined) {
       offset = this.tableLength

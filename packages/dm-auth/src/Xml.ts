@@ -5,7 +5,7 @@
  */
 import { Bytes } from "@oma/sa-policy/bytes"
 import * as Result from "effect/Result"
-import { type Limits, Malformed, TooLarge, defaultLimits, Unencodable } from "./Malformed.ts"
+import { defaultLimits, type Limits, Malformed, TooLarge, Unencodable } from "./Malformed.ts"
 import * as MessageWriter from "./MessageWriter.ts"
 import type { SyncMl } from "./SyncMl.ts"
 import * as XmlReader from "./XmlReader.ts"

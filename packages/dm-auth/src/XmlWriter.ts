@@ -8,10 +8,7 @@ import { metInf, syncMl, tagNames, version } from "./CodePages.ts"
 import type { Element } from "./Element.ts"
 import { Unencodable } from "./Malformed.ts"
 import type { Writer } from "./MessageWriter.ts"
-import { isXmlText } from "./XmlText.ts"
-
-const xmlName = /^[\p{L}_][\p{L}\p{N}\p{M}._-]*$/u
-const attributeName = /^([\p{L}_][\p{L}\p{N}\p{M}._-]*:)?[\p{L}_][\p{L}\p{N}\p{M}._-]*$/u
+import { isName, isQualifiedName, isXmlText } from "./XmlText.ts"
 
 /** Whether any character of a text needs more than copying: one of the five, CR, or one that XML does not have. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that XML does not have
@@ -38,8 +35,8 @@ const escapeText = (text: string): string =>
 const escapeAttribute = (text: string): string =>
   checked(text).replace(/[&<>"\r\n\t]/g, (character) => references[character]!)
 
-const named = (name: string, pattern: RegExp): string => {
-  if (!pattern.test(name)) throw new Unencodable({ path: "", clause: "XML 1.0 section 2.3: names" })
+const named = (name: string, isGood: (name: string) => boolean): string => {
+  if (!isGood(name)) throw new Unencodable({ path: "", clause: "XML 1.0 section 2.3: names" })
   return name
 }
 
@@ -94,14 +91,14 @@ export class XmlWriter implements Writer {
   }
 
   private generic(element: Element, around: string): void {
-    const name = named(element.name, xmlName)
+    const name = named(element.name, isName)
     this.out += `<${name}`
     if (element.namespace !== around) {
       this.out += ` xmlns="${escapeAttribute(element.namespace === syncMl.namespace ? this.namespace : element.namespace)}"`
     }
     for (const [key, value] of Object.entries(element.attributes ?? {})) {
       if (key === "xmlns") continue
-      this.out += ` ${named(key, attributeName)}="${escapeAttribute(value)}"`
+      this.out += ` ${named(key, isQualifiedName)}="${escapeAttribute(value)}"`
     }
     this.out += ">"
     for (const part of element.content) {

@@ -1,7 +1,19 @@
-import { Bytes } from "@oma/sa-policy/bytes"
 import { assert, describe, it } from "@effect/vitest"
+import { Bytes } from "@oma/sa-policy/bytes"
 import { Redacted, Result } from "effect"
-import { Chal, Cred, DmAuthType, Item, Malformed, NextNonce, SyncMl, SyncMlCodec, Wbxml, Xml } from "../src/index.ts"
+import {
+  Chal,
+  Cred,
+  DmAuthType,
+  Element,
+  Item,
+  type Malformed,
+  NextNonce,
+  SyncMl,
+  SyncMlCodec,
+  Wbxml,
+  Xml
+} from "../src/index.ts"
 import { captures, commands, document, failed, got, header, hex, same, wbxmlVectors, wire, xml } from "./codec.ts"
 import { vectors } from "./crypto.ts"
 
@@ -420,6 +432,13 @@ describe("faults", () => {
       ["<Get><CmdID>7</CmdID><NoResp>x</NoResp><Item/></Get>", "Get", "7", "value"],
       ["<Vendor><CmdID>7</CmdID><Item><Data>x</Data></Item></Vendor>", "Vendor", "7", "unknown element"],
       ["<v:Get xmlns:v='urn:v'><v:CmdID>7</v:CmdID></v:Get>", "Get", "", "misplaced element"],
+      [
+        "<Get><CmdID>7</CmdID><Meta><MetInf><LocURI>x</LocURI></MetInf></Meta><Item/></Get>",
+        "Get",
+        "7",
+        "misplaced element"
+      ],
+      ["<Get><CmdID>7</CmdID><Meta><MetInf><MetInf/></MetInf></Meta><Item/></Get>", "Get", "7", "misplaced element"],
       ["<Exec><CmdID>7</CmdID><Item/><Item/></Exec>", "Exec", "7", "repeated element"],
       [
         "<Status><CmdID>7</CmdID><MsgRef>1</MsgRef><CmdRef>0</CmdRef><Cmd>SyncHdr</Cmd></Status>",
@@ -493,7 +512,10 @@ describe("faults", () => {
     assert.strictEqual(failed(Xml.encode(message({}, get("a", ""))))._tag, "Unencodable")
     assert.strictEqual(failed(Xml.encode(message({ meta: { maxMsgSize: 1.5 } })))._tag, "Unencodable")
     const named = (name: string) => message({ meta: { extensions: [{ name, namespace: "urn:v", content: [] }] } })
-    for (const name of ["", "a b", "a><b", "1"]) assert.strictEqual(failed(Xml.encode(named(name)))._tag, "Unencodable")
+    for (const name of ["", "a b", "a><b", "1", "a:b"])
+      assert.strictEqual(failed(Wbxml.encode(named(name)))._tag, "Unencodable")
+    for (const name of ["", "a b", "a><b", "1", "a:b"])
+      assert.strictEqual(failed(Xml.encode(named(name)))._tag, "Unencodable")
   })
 })
 
@@ -531,6 +553,46 @@ describe("items", () => {
     assert.strictEqual(Item.octets({}), undefined)
   })
 
+  it("a filter holds items", () => {
+    const target = `<Target><LocURI>./a</LocURI><Filter><Meta><Type ${ns}>t</Type></Meta><Field><Item><Data>f</Data></Item></Field><Record><Item><Data>r</Data></Item></Record><FilterType>EXCLUSIVE</FilterType></Filter></Target>`
+    const [get] = commands(`<Get><CmdID>1</CmdID><Item>${target}</Item></Get>`)
+    const filter = { meta: { type: "t" }, field: { data: "f" }, record: { data: "r" }, filterType: "EXCLUSIVE" }
+    assert.deepStrictEqual(get, { _tag: "Get", cmdId: "1", items: [{ target: { locUri: "./a", filter } }] })
+    const sent = message({}, get!)
+    same(xml(xmlOf(sent)), sent)
+    same(got(Wbxml.decode(got(Wbxml.encode(sent)))), sent)
+  })
+
+  it("a DevInf document is a document of its own in WBXML, by the version it names", () => {
+    for (const [version, publicId, size] of [
+      ["1.0", "9f52", "Size"],
+      ["1.1", "9f54", "Size"],
+      ["1.2", "a403", "MaxSize"]
+    ] as const) {
+      const of = (name: string, ...content: Element.Element["content"]) => ({
+        name,
+        namespace: "syncml:devinf",
+        content
+      })
+      const devInf = of(
+        "DevInf",
+        of("VerDTD", version),
+        of("CTCap", of(size, "9")),
+        of("Vendor", hex("00ff")),
+        of("UTC")
+      )
+      const sent = replace({ data: [devInf] })
+      const octets = got(Wbxml.encode(sent))
+      assert.include(Bytes.toHex(octets), `02${publicId}6a`)
+      same(got(Wbxml.decode(octets)), sent)
+      assert.strictEqual(Element.text(Element.child(devInf, "VerDTD")!), version)
+      const text = xmlOf(replace({ data: [of("DevInf", of("VerDTD", version), of("UTC"))] }))
+      assert.include(text, `<Data><DevInf xmlns="syncml:devinf"><VerDTD>${version}</VerDTD><UTC></UTC></DevInf></Data>`)
+      same(xml(text), replace({ data: [of("DevInf", of("VerDTD", version), of("UTC"))] }))
+    }
+    assert.strictEqual(Element.child({ name: "a", namespace: "", content: ["b", hex("00")] }, "c"), undefined)
+  })
+
   it("extension elements survive, attributes and octets of WBXML included", () => {
     const vendor = {
       name: "Vendor",
@@ -542,6 +604,7 @@ describe("items", () => {
     same(xml(xmlOf(sent)), sent)
     same(got(Wbxml.decode(got(Wbxml.encode(sent)))), sent)
     const binary = replace({ data: [{ name: "V", namespace: "urn:v", content: [hex("00ff")] }] })
+    assert.include(xmlOf(binary), '<V xmlns="urn:v">AP8=</V>')
     same(got(Wbxml.decode(got(Wbxml.encode(binary)))), binary)
   })
 })
