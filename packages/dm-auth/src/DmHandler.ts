@@ -13,12 +13,10 @@ import type { Command, SyncMl } from "./SyncMl.ts"
 export interface Exchange {
   readonly account: Account
   readonly message: SyncMl
-  /** How many messages of this session were answered before. */
-  readonly turn: number
   /** Commands of the server may go out now. */
   readonly manage: boolean
-  /** The client refused the commands of the last message with 401 or 407: they were not executed. */
-  readonly refused: boolean
+  /** Commands of the server went out in this session, and the client did not refuse them for want of authentication. */
+  readonly asked: boolean
   /** The CmdID for the first command of the answer; count on from there. */
   readonly firstCmdId: number
 }
@@ -75,18 +73,14 @@ const isDm = (message: SyncMl): boolean => message.hdr.verProto.startsWith("DM/"
  * end. Clients of data synchronisation are authenticated and find no database.
  */
 export const layerResponder: Layer.Layer<DmHandler> = Layer.succeed(DmHandler, {
-  handle: ({ firstCmdId, manage, message, refused, turn }: Exchange) =>
+  handle: ({ asked, firstCmdId, manage, message }: Exchange) =>
     Effect.sync(() => {
       const statuses = new Map<string, number>()
       for (const command of message.body.commands) {
         const status = statusFor(command)
         if (status !== undefined) statuses.set(command.cmdId, status)
       }
-      const asked = message.body.commands.some(
-        (command) => command._tag === "Results" || (command._tag === "Status" && command.cmd === "Get")
-      )
-      const ask =
-        manage && isDm(message) && !aborts(message) && (turn === 0 || refused || !asked) && (refused || turn < 2)
+      const ask = manage && !asked && isDm(message) && !aborts(message)
       const commands: ReadonlyArray<Command> = ask
         ? inventory.map((locUri, at) => ({
             _tag: "Get" as const,

@@ -96,8 +96,8 @@ interface Session {
   reply: DmReply | undefined
   /** MsgID of the last message sent. */
   msgId: number
-  turn: number
-  commandsOut: boolean
+  /** Commands went out, and the client did not refuse them. */
+  asked: boolean
   touched: number
   readonly lock: Semaphore.Semaphore
 }
@@ -159,9 +159,8 @@ const make = (options: DmServerOptions) =>
           ? yield* handler.handle({
               account,
               message,
-              turn: session.turn,
               manage: answer.manage,
-              refused: session.commandsOut && (code === 401 || code === 407),
+              asked: session.asked && code !== 401 && code !== 407,
               firstCmdId: 2
             })
           : { statuses: new Map(requests.map((command) => [command.cmdId, answer.status])), commands: [] }
@@ -181,8 +180,7 @@ const make = (options: DmServerOptions) =>
       const made: Made | undefined =
         answer.own === undefined || account === undefined ? undefined : yield* accounts.own(account, answer.own)
       session.msgId += 1
-      session.turn += answer.execute ? 1 : 0
-      session.commandsOut = handled.commands.length > 0
+      if (answer.execute) session.asked = (session.asked && code !== 401 && code !== 407) || handled.commands.length > 0
       const type = answer.own?.type
       const respUri = answer.respUriToken === undefined ? undefined : request.respUri(answer.respUriToken)
       const inCred = made !== undefined && type !== undefined && type !== "syncml:auth-MAC"
@@ -250,7 +248,7 @@ const make = (options: DmServerOptions) =>
       for (let event = pending.shift(); event !== undefined; event = pending.shift()) {
         let stepped = Machine.step(current, event, policy)
         if (Result.isFailure(stepped) && current._tag === "Ended") {
-          session.turn = 0
+          session.asked = false
           stepped = Machine.step(Machine.start, event, policy)
         }
         const [next, actions] = yield* Effect.orDie(Effect.fromResult(stepped))
@@ -334,8 +332,7 @@ const make = (options: DmServerOptions) =>
         state: Machine.start,
         reply: undefined,
         msgId: 0,
-        turn: 0,
-        commandsOut: false,
+        asked: false,
         touched: now,
         lock: Semaphore.makeUnsafe(1)
       }

@@ -1,0 +1,26 @@
+import { CredentialStore, KeyVault, MasterKeys, Sad, SecurityEvents, Store, StoreMemory } from "@oma/sa-policy"
+import { NodePrimitives } from "@oma/sa-policy/node"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { DmAccounts, DmHandler, DmNonces, DmServer } from "../src/index.ts"
+
+const masterKey = Redacted.make(new Uint8Array(32).fill(9))
+
+/** A DM server over `store`, so that a second one can be built on what the first one left. */
+export const serverOn = (
+  store: Layer.Layer<Store.Store>,
+  options: DmServer.DmServerOptions = {}
+): Layer.Layer<DmServer.DmServer | DmAccounts.DmAccounts | SecurityEvents.SecurityEvents> => {
+  const ground = Layer.mergeAll(store, SecurityEvents.layer(), NodePrimitives.layer)
+  const keys = MasterKeys.layerOf({ id: "test", key: masterKey }).pipe(Layer.provideMerge(ground))
+  const vault = KeyVault.layer().pipe(Layer.provideMerge(keys))
+  const stores = Layer.mergeAll(CredentialStore.layer, Sad.layer()).pipe(Layer.provideMerge(vault))
+  const parts = Layer.mergeAll(DmAccounts.layer, DmNonces.layer, DmHandler.layerResponder).pipe(
+    Layer.provideMerge(stores)
+  )
+  return DmServer.layer({ slowDown: { first: 0, most: 0 }, ...options }).pipe(Layer.provideMerge(parts), Layer.orDie)
+}
+
+/** A store that outlives the servers on it. */
+export const lastingStore = Effect.map(Effect.scoped(Layer.build(StoreMemory.layer)), (context) =>
+  Layer.succeed(Store.Store, Context.get(context, Store.Store))
+)
