@@ -81,7 +81,7 @@ describe("measure", () => {
     assert.deepStrictEqual([failed, sampled, ended], ["wrong", false, true])
   })
 
-  it("sees that a function that does three times the work is slower", async () => {
+  it("sees that a function that does twenty times the work is slower", async () => {
     const spin = (n: number) => () => {
       let x = 0
       for (let i = 0; i < n; i++) x = (x * 31 + i) | 0
@@ -91,11 +91,11 @@ describe("measure", () => {
       goal: "P0",
       name: "spin",
       atLeast: 1,
-      ours: work(spin(30_000), { millis: 5 }),
+      ours: work(spin(200_000), { millis: 5 }),
       baseline: work(spin(10_000), { millis: 5 }),
       check: () => {}
     })
-    assert.isBelow(result.median, 0.7)
+    assert.isBelow(result.median, 0.5)
     assert.strictEqual(held(result), false)
   })
 
