@@ -16,13 +16,13 @@ import {
   MasterKeys,
   Sad,
   SecurityEvents,
-  Spd
+  Spd,
+  StoreMemory
 } from "@oma/sa-policy"
 import { NodePrimitives } from "@oma/sa-policy/node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as StoreMemory from "../../sa-policy/src/StoreMemory.ts"
 import {
   DigestAuthenticator,
   DigestNonces,

@@ -87,7 +87,10 @@ export interface NonceOptions {
   readonly window?: number
   /** How far a count may lie above the highest one so far; 1,024 unless given. */
   readonly maxJump?: number
-  /** How far the clocks of two nodes may differ, and how far a clock may go back unnoticed; 30 seconds unless given. */
+  /**
+   * How far the clocks of two nodes may differ, and how far a clock may go back unnoticed; 30 seconds unless given. Nodes whose clocks
+   * differ more make each other's nonces stale.
+   */
   readonly skewMillis?: number
   /** How often epoch and key are read again from the store; 5 seconds unless given. */
   readonly refreshMillis?: number
@@ -148,6 +151,13 @@ const make = (options: NonceOptions) =>
         Effect.catchTag(["SaNotFound", "SaExpired", "SaRevoked", "Replayed", "Unacceptable"], unavailable)
       )
 
+    // the epoch of the store changes when it comes back older than it was; the factor keeps the two kinds of raises apart
+    const joined = (own: number, now: number) =>
+      Effect.map(
+        store.record(Store.epochRecord.collection, Store.epochRecord.key, now),
+        (stored) => (own + Math.imul(stored?.version ?? 0, 0x9e3779b1)) >>> 0
+      )
+
     // the first epoch is a random one: a store that lost everything must not begin where it began before
     const load = Effect.fnUntraced(function* (now: number, raise: boolean, tick: boolean) {
       for (;;) {
@@ -156,7 +166,7 @@ const make = (options: NonceOptions) =>
         const seen = Math.max(latest, durable?.latest ?? 0)
         const back = now < seen - skew
         if (durable !== undefined && !raise && !back && !tick) {
-          epoch = durable.epoch
+          epoch = yield* joined(durable.epoch, now)
           latest = Math.max(seen, now)
           return
         }
@@ -170,7 +180,7 @@ const make = (options: NonceOptions) =>
           latest: back ? now : Math.max(seen, now)
         }
         if (yield* write(next, stored?.version ?? "absent", now)) {
-          epoch = next.epoch
+          epoch = yield* joined(next.epoch, now)
           latest = next.latest
           return
         }

@@ -11,11 +11,11 @@ import {
   type SecurityPolicy,
   Spd,
   type Store,
+  StoreMemory,
   type Unavailable
 } from "@oma/sa-policy"
 import { NodePrimitives } from "@oma/sa-policy/node"
 import { Effect, Layer } from "effect"
-import * as StoreMemory from "../../../sa-policy/src/StoreMemory.ts"
 import {
   DigestAuthenticator,
   DigestNonces,
