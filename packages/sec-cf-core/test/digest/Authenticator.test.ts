@@ -2,14 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { Bytes } from "@oma/sa-policy/bytes"
-import { MasterKeys, SecurityEvents, Store } from "@oma/sa-policy"
+import { CredentialStore, MasterKeys, SecurityEvents, Store } from "@oma/sa-policy"
 import { Redacted } from "effect"
 import {
   AuthenticationInfo,
   Challenge,
   type DigestAlgorithm,
   DigestComputation,
-  type DigestNonces
+  type DigestNonces,
+  DigestVerifiers
 } from "../../src/digest/index.ts"
 import { answer, freshNonce, seen } from "./answers.ts"
 import { alice, gate, hashes, jason, memory, provision, realm, type Services, services } from "./gate.ts"
@@ -297,6 +298,37 @@ describe("Digest at the gate", () => {
         assert.strictEqual(seen(yield* old.admit([field])), "401 stale")
       })
     )
+  )
+
+  it.effect(
+    "[SEC_CF-SEC-003] a user who is switched off is refused once what is held has run out, a secret at its end at once",
+    () =>
+      run(
+        Effect.gen(function* () {
+          const credentials = yield* CredentialStore.CredentialStore
+          const [held, asking] = [yield* gate(), yield* gate({ holdMillis: 0 })]
+          const nonce = yield* freshNonce(held)
+          assert.strictEqual(seen(yield* held.admit([answer(nonce, { count: 1 })])), "ok")
+          yield* credentials.update("test", "alice", { enabled: false })
+          assert.strictEqual(seen(yield* asking.admit([answer(nonce, { count: 2 })])), "401")
+          assert.strictEqual(seen(yield* held.admit([answer(nonce, { count: 3 })])), "ok")
+          yield* TestClock.adjust("5 seconds")
+          assert.strictEqual(seen(yield* held.admit([answer(nonce, { count: 4 })])), "401")
+          const ha1Of = (hash: DigestAlgorithm.HashName) =>
+            DigestComputation.ha1(hashes[hash], alice.username, realm, alice.password)
+          const source = DigestVerifiers.fixed(alice, ha1Of, () => "0".repeat(64))
+          const ending = yield* gate({
+            verifiers: (authorization, hash) =>
+              Effect.map(source(authorization, hash), (found) => ({ ...found, notAfter: 6_000 }))
+          })
+          assert.strictEqual(seen(yield* ending.admit([answer(nonce, { count: 5 })])), "ok")
+          assert.strictEqual(seen(yield* ending.admit([answer(nonce, { username: "bob", count: 6 })])), "401")
+          yield* TestClock.adjust("999 millis")
+          assert.strictEqual(seen(yield* ending.admit([answer(nonce, { count: 7 })])), "ok")
+          yield* TestClock.adjust("1 millis")
+          assert.strictEqual(seen(yield* ending.admit([answer(nonce, { count: 8 })])), "401")
+        })
+      )
   )
 
   it.effect("dies at once on a realm that no field can carry", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { KeyVault, keyPurpose, MasterKeys, Store } from "@oma/sa-policy"
+import { KeyVault, keyPurpose, MasterKeys, Sad, Store } from "@oma/sa-policy"
 import { Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { DigestNonces, ServerNonce } from "../../src/digest/index.ts"
@@ -350,6 +350,49 @@ describe("restarts", () => {
   )
 })
 
+describe("DigestNonces", () => {
+  it.effect("spends nothing that is not fresh", () =>
+    run(
+      Effect.gen(function* () {
+        const nonces = yield* DigestNonces.DigestNonces
+        const store = yield* Store.Store
+        const space = nonces.space({ enabler: "e", interface: "i", direction: "inbound" }, "r")
+        const identity = {
+          _tag: "Authenticated",
+          subject: "s".repeat(300),
+          kind: "user",
+          method: "digest",
+          at: 0
+        } as const
+        const presented = yield* nonces.present(yield* nonces.issue(space))
+        const spend = (change: Partial<DigestNonces.PresentedNonce>) =>
+          Effect.map(nonces.spend(space, { ...presented, ...change }, identity, 1), (spent) =>
+            spent._tag === "Unfit" ? spent.standing : spent._tag
+          )
+        for (const standing of ["expired", "other-epoch", "future", "foreign"] as const) {
+          assert.strictEqual(yield* spend({ standing }), standing)
+        }
+        assert.strictEqual(yield* spend({ nonce: undefined }), "foreign")
+        assert.strictEqual((yield* store.size).associations, 0)
+        assert.strictEqual(yield* spend({}), "Counted")
+        assert.strictEqual(yield* spend({}), "Refused")
+      })
+    )
+  )
+  it.effect("ends with the association when that is revoked", () =>
+    run(
+      Effect.gen(function* () {
+        const g = yield* gate()
+        const nonce = yield* freshNonce(g)
+        const admission = yield* g.admit([answer(nonce)])
+        if (admission._tag !== "Admitted") return yield* Effect.die(admission)
+        yield* (yield* Sad.Sad).revoke(admission.association!, "administrative")
+        assert.strictEqual(yield* ask(g, [answer(nonce, { count: 2 })]), "401 stale")
+      })
+    )
+  )
+})
+
 describe("ServerNonce", () => {
   const mac = (data: Uint8Array) => NodePrimitives.hmac("sha256")(new Uint8Array(32).fill(3), data)
   const value = { keyVersion: 258, issuedAt: 1_795_000_000_123, epoch: 0xfedcba98, random: new Uint8Array(16).fill(9) }
@@ -361,6 +404,7 @@ describe("ServerNonce", () => {
     assert.deepInclude(decoded, value)
     assert.isTrue(ServerNonce.verifies(decoded, "a/b/r", mac))
     assert.isFalse(ServerNonce.verifies(decoded, "a/b/s", mac))
+    assert.isUndefined(ServerNonce.decode(`Ag${text.slice(2)}`), "another format")
     assert.isFalse(ServerNonce.verifies(decoded, "a/b/r", (data) => mac(data).map((octet) => octet ^ 1)))
   })
   it("every single-bit flip and every prefix is refused", () => {
