@@ -103,7 +103,7 @@ const headerOf = (pdu: Pdu): Uint8Array | undefined => {
     "sar_msg_ref_num",
     "sar_total_segments",
     "sar_segment_seqnum",
-    "destination_port",
+    "dest_port", // the library's name for destination_port
     "source_port"
   ].map((name) => numberOf(pdu, name))
   const concatenated = reference !== undefined && total !== undefined && part !== undefined
