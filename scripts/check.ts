@@ -2,7 +2,7 @@
 import * as Fs from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
 import * as Path from "node:path"
-import { limitsDocument } from "./lib/documents.ts"
+import { documents } from "./lib/documents.ts"
 import { load, table } from "./lib/import-rules/load.ts"
 import { violations } from "./lib/import-rules/rules.ts"
 import { documentedIds, ledgers, unknownIds } from "./lib/ledgers.ts"
@@ -51,10 +51,11 @@ const conformance = (): Result => {
   return { problems: [...unknown, ...stale], note: `${rows.length} requirements` }
 }
 
-const limits = (): Result => {
-  const { faults, isUpToDate, path } = limitsDocument()
-  return { problems: isUpToDate ? faults : [...faults, `${path} is not what the sources say: npm run docs writes it`] }
-}
+const documentsOfSources = (): Result => ({
+  problems: documents().flatMap(({ path, faults, isUpToDate }) =>
+    isUpToDate ? faults : [...faults, `${path} is not what the sources say: npm run docs writes it`]
+  )
+})
 
 const readmes = async (): Promise<Result> => ({
   problems: (await pooled(publicPackages(), 1, checkReadme)).flat()
@@ -95,7 +96,7 @@ const quick: ReadonlyArray<Step> = [
   { name: "import rules", work: importRules },
   { name: "sources that Node runs", work: strippable },
   { name: "conformance ledgers", work: conformance },
-  { name: "limits document", work: limits },
+  { name: "documents made from sources", work: documentsOfSources },
   { name: "changesets", work: changesets },
   { name: "lock file without addresses", work: lockFile }
 ]

@@ -1,6 +1,7 @@
 /** The documents that are made from the sources, as they should be. */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { tagsIn, withEvents } from "./events.ts"
 import { collect, withLimits } from "./limits.ts"
 import { filesBelow, publicPackages, root } from "./workspace.ts"
 
@@ -14,12 +15,26 @@ export interface GeneratedDocument {
   readonly faults: ReadonlyArray<string>
 }
 
-/** docs/limits.md as the sources of the public packages say it. */
-export const limitsDocument = (): GeneratedDocument => {
+/** Text by path of the sources of the public packages. */
+const sources = (): Readonly<Record<string, string>> => {
   const paths = publicPackages().flatMap((p) => filesBelow(`${p.folder}/src`, (path) => path.endsWith(".ts")))
-  const { groups, faults } = collect(Object.fromEntries(paths.map((path) => [path, read(path)])))
-  const path = "docs/limits.md"
-  const before = read(path)
-  const text = withLimits(before, groups)
-  return { path, text, isUpToDate: text === before, faults }
+  return Object.fromEntries(paths.map((path) => [path, read(path)]))
+}
+
+/** docs/limits.md and docs/events.md as the sources say them. */
+export const documents = (): ReadonlyArray<GeneratedDocument> => {
+  const files = sources()
+  const made = (path: string, before: string, text: string, faults: ReadonlyArray<string>): GeneratedDocument => ({
+    path,
+    text,
+    isUpToDate: text === before,
+    faults
+  })
+  const [limits, events] = [read("docs/limits.md"), read("docs/events.md")]
+  const { groups, faults } = collect(files)
+  const withTags = withEvents(events, tagsIn(read("packages/sa-policy/src/SecurityEvent.ts")), files)
+  return [
+    made("docs/limits.md", limits, withLimits(limits, groups), faults),
+    made("docs/events.md", events, withTags.text, withTags.faults)
+  ]
 }
