@@ -3,18 +3,31 @@
  *
  * @layer binding
  */
+import type * as Net from "node:net"
 import type * as Tls from "node:tls"
 import type { Connection } from "@oma/sa-policy"
 import { decodeAlternativeNames } from "./CertificateNames.ts"
 import { suiteNamed, usesPsk } from "./CipherSuite.ts"
 
 const connections = new WeakMap<object, Connection.Connection>()
+let strangers = 0
 
 /**
- * The connection that `socket` belongs to, with the pre-shared key identity or the validated certificate of the peer;
- * `undefined` for a socket that no server or client of this folder made. For HTTP: `connectionOf(request.socket)`.
+ * The connection that `socket` belongs to, with the pre-shared key identity or the validated certificate of the peer. For HTTP:
+ * `connectionOf(request.socket)`. A socket that no server or client of this folder made counts as unprotected.
  */
-export const connectionOf = (socket: object): Connection.Connection | undefined => connections.get(socket)
+export const connectionOf = (socket: Net.Socket): Connection.Connection => {
+  const known = connections.get(socket)
+  if (known !== undefined) return known
+  const connection: Connection.Connection = {
+    id: `unprotected-${++strangers}`,
+    transport: "tcp",
+    protection: { protocol: "none", level: 0 },
+    peer: { address: socket.remoteAddress ?? "" }
+  }
+  connections.set(socket, connection)
+  return connection
+}
 
 const certificateOf = (socket: Tls.TLSSocket): Connection.PeerCertificate | undefined => {
   const certificate = socket.getPeerX509Certificate()

@@ -1,6 +1,7 @@
 export * from "./CertificateNames.ts"
 export * from "./CipherSuite.ts"
 export * from "./ClientHello.ts"
+export * from "./ConnectionProof.ts"
 export {
   CaFailure,
   type CertificateRequest,
@@ -28,3 +29,4 @@ export { connectionOf } from "./SocketConnection.ts"
 export * from "./TlsEvent.ts"
 export * from "./TlsFailure.ts"
 export * as TlsProfile from "./TlsProfile.ts"
+export { tellSecurityEvents } from "./TlsSecurityEvents.ts"

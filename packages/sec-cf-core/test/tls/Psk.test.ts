@@ -261,7 +261,7 @@ describe("PSK-TLS, our client and our server", () => {
 
 describe("HTTPS over PSK-TLS", () => {
   const get = (agent: Https.Agent, port: number, path = "/") =>
-    new Promise<readonly [string, Connection.Connection | undefined]>((resolve, reject) => {
+    new Promise<readonly [string, Connection.Connection]>((resolve, reject) => {
       Https.get({ host: "127.0.0.1", port, path, agent, headers: { host: name } }, (response) => {
         const { socket } = response // the pool takes it back at the end of the answer
         let text = ""
