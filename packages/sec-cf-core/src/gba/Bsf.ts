@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
 import type { AkaVector } from "../aka/AkaFunctions.ts"
 import { AuthenticationVectorSource, type VectorError } from "../aka/AuthenticationVectorSource.ts"
 import * as Autn from "../aka/Autn.ts"
@@ -24,28 +25,16 @@ import * as DigestServer from "../digest/DigestServer.ts"
 import { primitiveHashes } from "../digest/DigestVerifiers.ts"
 import * as BootstrappingInfo from "./BootstrappingInfo.ts"
 import * as BsfBootstrap from "./BsfBootstrap.ts"
+import * as BsfKeys from "./BsfKeys.ts"
 import * as BsfStore from "./BsfStore.ts"
 import * as BTid from "./BTid.ts"
 import type { Fqdn } from "./Fqdn.ts"
-import * as Guss from "./Guss.ts"
 import { GussSource } from "./GussSource.ts"
 import * as Impi from "./Impi.ts"
-import * as Ks from "./Ks.ts"
 import * as ProductToken from "./ProductToken.ts"
-import { type NafKeyMaterial, ZnRefused, type ZnRequest } from "./Zn.ts"
+import type { NafKeyMaterial, ZnRefused, ZnRequest } from "./Zn.ts"
 
 const { Event } = BsfBootstrap
-
-/** Who asks on Zn, as its transport proved it. */
-export interface NafPrincipal {
-  /** For events. */
-  readonly name: string
-  /** Whether it answers for this name. */
-  readonly answersFor: (fqdn: Fqdn) => boolean
-  readonly nafGroup?: string | undefined
-  /** Whether it may learn the IMPI; yes unless told otherwise. */
-  readonly tellImpi?: boolean | undefined
-}
 
 export interface BsfOptions {
   /** The name of this server: the realm on Ub and the second part of every B-TID. */
@@ -64,6 +53,8 @@ export interface BsfOptions {
   readonly uri?: DigestServer.ServerRules["uri"] | undefined
 }
 
+export type { NafPrincipal } from "./BsfKeys.ts"
+
 /** The bootstrapping server function. */
 export class Bsf extends Context.Service<
   Bsf,
@@ -73,9 +64,14 @@ export class Bsf extends Context.Service<
     readonly handle: HttpHandler.HttpHandler
     /** Zn: the key for one application server, to `principal`. */
     readonly key: (
-      principal: NafPrincipal,
+      principal: BsfKeys.NafPrincipal,
       request: ZnRequest
     ) => Effect.Effect<NafKeyMaterial, ZnRefused | Unavailable>
+    /**
+     * Runs `listener` with every bootstrapping made on this node, before the handset hears of it, until the scope closes; for application
+     * servers that must have their keys in memory before the handset comes. A listener has two seconds.
+     */
+    readonly watch: (listener: (btid: BTid.BTid) => Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
     /** Ends a bootstrapping before its time. Gone already is fine. */
     readonly revoke: (btid: BTid.BTid) => Effect.Effect<void, Unavailable>
   }
@@ -125,6 +121,13 @@ const make = (options: BsfOptions) =>
       legacy: false,
       uri: options.uri ?? "exact"
     }
+    const listeners = new Set<(btid: BTid.BTid) => Effect.Effect<void>>()
+    const announce = (btid: BTid.BTid) =>
+      Effect.forEach(
+        listeners,
+        (listener) => listener(btid).pipe(Effect.timeoutOption("2 seconds"), Effect.ignoreCause),
+        { concurrency: "unbounded", discard: true }
+      )
     const respond = (status: number, fields: HttpExchange.HttpFields = [], body: Uint8Array | string = "") =>
       HttpExchange.response(status, [["Server", server], ...fields], body)
 
@@ -263,6 +266,7 @@ const make = (options: BsfOptions) =>
         gbaUicc: guss?.uiccType === "GBA_U",
         tmpi: ProductToken.has(userAgent, ProductToken.tokens.tmpi)
       })
+      if (right) yield* announce(btid)
       const { quality } = examined.success
       const info = AuthenticationInfo.encode({
         ...quality,
@@ -326,51 +330,7 @@ const make = (options: BsfOptions) =>
       )
     })
 
-    const key = Effect.fnUntraced(function* (principal: NafPrincipal, request: ZnRequest) {
-      const { btid, nafId } = request
-      const refuse = (reason: ZnRefused["reason"], clause: string) =>
-        Effect.andThen(
-          events.emit("Refused", {
-            enabler: "gba",
-            interface: "Zn",
-            peer: principal.name,
-            subject: nafId.fqdn,
-            clause,
-            detail: reason
-          }),
-          Effect.fail(new ZnRefused({ reason, clause }))
-        )
-      if (!principal.answersFor(nafId.fqdn)) {
-        return yield* refuse("not authorised", "TS 29.109 5.2: the NAF is entitled to the name that it gives")
-      }
-      // such a key would be that of the TMPI, or the base of GPI protection
-      if (nafId.fqdn === fqdn) return yield* refuse("not authorised", "no key for the name of this server itself")
-      const rand = BTid.bsfOf(btid) === fqdn ? BTid.randOf(btid) : undefined
-      const kept = rand === undefined ? undefined : yield* store.findKs(rand)
-      const invalid = refuse("transaction identifier invalid", "TS 29.109 6.2: 5403")
-      if (kept === undefined) return yield* invalid
-      const guss = yield* settings.get(kept.impi)
-      const ussList = guss === undefined ? [] : Guss.select(guss, request.gsIds ?? [], principal.nafGroup)
-      const inputs = Result.all({
-        me: Ks.nafInput("me", kept.rand, kept.impi, nafId),
-        uicc: Ks.nafInput("uicc", kept.rand, kept.impi, nafId)
-      })
-      if (Result.isFailure(inputs)) return yield* refuse("malformed", "TS 33.220 B.2")
-      const { me, uicc } = inputs.success
-      const withUicc = kept.gbaUicc && request.gbaUAware === true
-      const keys = yield* store.withKs(kept, (hmac) => ({ me: hmac(me), uicc: withUicc ? hmac(uicc) : undefined }))
-      if (keys === undefined) return yield* invalid
-      const material: NafKeyMaterial = {
-        meKeyMaterial: keys.me,
-        uiccKeyMaterial: keys.uicc,
-        keyExpiryTime: kept.notAfter,
-        bootstrappingInfoCreationTime: kept.createdAt,
-        ussList,
-        gbaType: kept.gbaType,
-        impi: principal.tellImpi === false ? undefined : kept.impi
-      }
-      return material
-    })
+    const key = yield* BsfKeys.make(fqdn, store)
 
     return {
       fqdn,
@@ -381,6 +341,14 @@ const make = (options: BsfOptions) =>
           )
         ),
       key,
+      watch: (listener: (btid: BTid.BTid) => Effect.Effect<void>) =>
+        Effect.gen(function* () {
+          listeners.add(listener)
+          yield* Scope.addFinalizer(
+            yield* Effect.scope,
+            Effect.sync(() => listeners.delete(listener))
+          )
+        }),
       revoke: (btid: BTid.BTid) => {
         const rand = BTid.randOf(btid)
         return rand === undefined

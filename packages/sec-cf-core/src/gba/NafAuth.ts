@@ -72,12 +72,17 @@ export interface NafOptions {
 }
 
 /**
- * The protocol on a connection: HTTP Digest without TLS, or 01 00 01 yy zz with the suite that was negotiated on it.
+ * The protocol on a connection: HTTP Digest without TLS, 01 00 00 00 07 for TLS 1.3 with a pre-shared key, otherwise 01 00 01 yy zz
+ * with the suite that was negotiated on it.
  *
  * @spec TS 33.220 H.3
  */
-export const uaOf = ({ protection }: Connection.Connection): NafId.UaProtocol =>
-  protection.suite === undefined ? NafId.protocols.httpDigest : NafId.overTls(protection.suite.code)
+export const uaOf = ({ protection }: Connection.Connection): NafId.UaProtocol => {
+  if (protection.suite === undefined) return NafId.protocols.httpDigest
+  return protection.protocol === "psk-tls" && protection.version === "TLSv1.3"
+    ? NafId.protocols.tls13Psk
+    : NafId.overTls(protection.suite.code)
+}
 
 export type NafAuthenticator = Authenticator.Authenticator<
   NafRequest,
