@@ -66,8 +66,8 @@ export const derive = (mac: ServerMac, basis: Basis, slot: number, msgId: number
 /** All 16 nonces that a challenge of this slot or the last one can have carried. A verifier tries every one of them always. */
 export const candidates = (mac: ServerMac, basis: Basis, slot: number): ReadonlyArray<Uint8Array> => {
   const out: Array<Uint8Array> = []
-  for (const of of [slot, slot - 1]) {
-    for (let msgId = 0; msgId < msgIdModulus; msgId++) out.push(derive(mac, basis, Math.max(of, 0), msgId))
+  for (const each of [slot, slot - 1]) {
+    for (let msgId = 0; msgId < msgIdModulus; msgId++) out.push(derive(mac, basis, Math.max(each, 0), msgId))
   }
   return out
 }
