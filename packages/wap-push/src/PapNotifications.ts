@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Result from "effect/Result"
-import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
 import { decodePapBody, encodeControl, type PapBody } from "./PapBody.ts"
 import type { PapMessage, ResultNotificationMessage } from "./PapMessage.ts"
 import { code } from "./ResultCode.ts"
@@ -18,7 +18,7 @@ export interface PapNotificationsShape {
   /** Answers one request of a gateway. The answer goes out with HTTP 202. */
   readonly handle: (request: PapBody) => Effect.Effect<PapBody>
   /** Notifications from now on. They are claims of whoever could post them; a reader that falls behind loses the oldest. */
-  readonly notifications: Stream.Stream<ResultNotificationMessage>
+  readonly notifications: Effect.Effect<PubSub.Subscription<ResultNotificationMessage>, never, Scope.Scope>
 }
 
 /** Takes result notifications. */
@@ -36,7 +36,7 @@ export const layer = (capacity = 1000): Layer.Layer<PapNotifications> =>
   Layer.effect(
     PapNotifications,
     Effect.map(PubSub.sliding<ResultNotificationMessage>(capacity), (hub) => ({
-      notifications: Stream.fromPubSub(hub),
+      notifications: PubSub.subscribe(hub),
       handle: Effect.fnUntraced(function* (request: PapBody) {
         const decoded = decodePapBody(request)
         const message: PapMessage = Result.isSuccess(decoded)

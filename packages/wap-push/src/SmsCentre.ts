@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { BearerError, type Delivery } from "./Bearer.ts"
 import type { ShortMessage } from "./ShortMessage.ts"
 import { userDataCapacity } from "./ShortMessage.ts"
@@ -47,8 +46,8 @@ export interface SmsCentreShape {
   ) => Effect.Effect<void, never, Scope.Scope>
   /** How many messages wait. */
   readonly waiting: Effect.Effect<number>
-  /** What happens from now on; a reader that falls behind loses the oldest. */
-  readonly traffic: Stream.Stream<SmsTraffic>
+  /** What happens from now on; a reader that falls 1,024 behind loses the oldest. */
+  readonly traffic: Effect.Effect<PubSub.Subscription<SmsTraffic>, never, Scope.Scope>
 }
 
 /** Stores short messages and delivers them. */
@@ -192,7 +191,7 @@ export const make = Effect.fnUntraced(function* (
       )
     },
     waiting: Effect.sync(() => waiting),
-    traffic: Stream.fromPubSub(events)
+    traffic: PubSub.subscribe(events)
   }
 })
 

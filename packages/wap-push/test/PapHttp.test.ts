@@ -1,11 +1,10 @@
 import * as Net from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
 import { PapHttpClient, PapHttpServer } from "../src/http/index.ts"
 import { plmnAddress } from "../src/PapAddress.ts"
 import { encodePushBody } from "../src/PapBody.ts"
@@ -46,9 +45,7 @@ describe("PAP over HTTP", () => {
       const proxy = yield* PapHttpServer.servePushProxy({ port: 0, accounts })
       const receiver = yield* PushReceiver.make()
       yield* (yield* SmsCentre.SmsCentre).attach(number, receiver.onShortMessage)
-      const { notifications } = yield* PapNotifications.PapNotifications
-      const heard = yield* Effect.forkChild(Stream.runCollect(Stream.take(notifications, 1)))
-      yield* Effect.sleep(20)
+      const notifications = yield* (yield* PapNotifications.PapNotifications).notifications
       yield* Effect.gen(function* () {
         const papClient = yield* PapClient.PapClient
         const accepted = yield* papClient.push({
@@ -61,7 +58,7 @@ describe("PAP over HTTP", () => {
         const received = yield* Queue.take(receiver.pushes).pipe(Effect.timeout(5000))
         assert.deepStrictEqual(received.push.content, submission("", 500).push.content)
         assert.strictEqual(received.parts, 4)
-        const [notification] = yield* Fiber.join(heard).pipe(Effect.timeout(5000))
+        const notification = yield* PubSub.take(notifications).pipe(Effect.timeout(5000))
         assert.deepInclude(notification, { pushId: "a@pi", messageState: "delivered", code: 1000 })
         const status = yield* papClient.status("a@pi")
         assert.strictEqual(status.results[0]!.messageState, "delivered")

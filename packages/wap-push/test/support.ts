@@ -1,5 +1,6 @@
 import * as Fs from "node:fs"
 import * as Result from "effect/Result"
+import { vi } from "vitest"
 
 export const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"))
 export const toHex = (octets: Uint8Array): string => Buffer.from(octets).toString("hex")
@@ -10,6 +11,8 @@ export const get = <A, E>(result: Result.Result<A, E>): A => Result.getOrThrowWi
 
 /** Runs of a property: 2,000 in the suite, more under `npm run fuzz`. */
 export const fuzzRuns = Number(process.env["FUZZ_RUNS"] ?? 2000)
+
+vi.setConfig({ testTimeout: 30_000 + fuzzRuns * 10 })
 
 interface Vector<I, O> {
   readonly name: string
