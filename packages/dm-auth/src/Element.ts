@@ -7,7 +7,10 @@
 /** The namespaces of the three vocabularies, in the spelling in which they are sent. */
 export type Namespace = "SYNCML:SYNCML1.2" | "syncml:metinf" | "syncml:devinf" | (string & {})
 
-/** Attributes by their names as written, without namespace declarations of elements. */
+/**
+ * Attributes by their names as written. `xmlns` is none of them: the namespace of the element says it, and it is not sent.
+ * The prefix of an attribute's name is declared beside it, as `xmlns:prefix`.
+ */
 export type Attributes = Readonly<Record<string, string>>
 
 /**

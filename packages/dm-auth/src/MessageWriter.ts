@@ -27,11 +27,25 @@ export interface Writer {
 }
 
 /** Writes `message`. Throws `Unencodable`, which the codecs return. */
-export const write = (writer: Writer, message: SyncMl): void =>
-  writeStructure(writer, MessageGrammar.syncMl, message, "SyncML")
+export const write = (writer: Writer, message: SyncMl): void => {
+  const path: Array<string> = []
+  try {
+    writeStructure(writer, MessageGrammar.syncMl, message, "SyncML", path)
+  } catch (fault) {
+    throw fault instanceof Unencodable ? new Unencodable({ path: path.join("/"), clause: fault.clause }) : fault
+  }
+}
 
-const writeStructure = (writer: Writer, structure: Structure<unknown>, value: unknown, path: string): void => {
+/** `path` holds the names of the open elements; what is in it after a fault is where the fault is. */
+const writeStructure = (
+  writer: Writer,
+  structure: Structure<unknown>,
+  value: unknown,
+  name: string,
+  path: Array<string>
+): void => {
   const members = structure.prepare(value, writer.binary)
+  path.push(name)
   writer.open(structure.id)
   const { fields } = structure
   for (let i = 0; i < fields.length; i++) {
@@ -44,55 +58,48 @@ const writeStructure = (writer: Writer, structure: Structure<unknown>, value: un
     for (const element of rest ?? []) writer.element(element)
   }
   writer.close(structure.id)
+  path.pop()
 }
 
-const writeMember = (writer: Writer, field: AnyField, member: unknown, path: string): void => {
+const writeMember = (writer: Writer, field: AnyField, member: unknown, path: Array<string>): void => {
   if (field._tag === "Commands") {
     for (const command of member as ReadonlyArray<Command>) {
       const structure = command._tag === "Invalid" ? undefined : MessageGrammar.commands.get(command._tag)
-      const at = `${path}/${command._tag} ${command.cmdId}`
-      if (structure === undefined) throw new Unencodable({ path: at, clause: "a command of the grammar" })
-      writeStructure(writer, structure, command, at)
+      const name = `${command._tag} ${command.cmdId}`
+      if (structure === undefined) throw unencodable(name, path, "a command of the grammar")
+      writeStructure(writer, structure, command, name, path)
     }
   } else if (!field.many) writeField(writer, field, member, path)
   else for (const each of member as ReadonlyArray<unknown>) writeField(writer, field, each, path)
 }
 
-const writeField = (writer: Writer, field: Field, value: unknown, path: string): void => {
-  const { kind, id } = field
-  switch (kind._tag) {
-    case "Leaf": {
-      const content = kind.write(value)
-      if (content === undefined) throw refused(field, path)
-      return writeLeaf(writer, field, content, path)
-    }
-    case "Flag":
-      if (value === true) writer.empty(id)
-      return
-    case "Content": {
-      const data = value as ItemData
-      if (typeof data === "string" || data instanceof Uint8Array) return writeLeaf(writer, field, data, path)
+const writeField = (writer: Writer, field: Field, value: unknown, path: Array<string>): void => {
+  const { kind, id, name } = field
+  if (kind._tag === "Structure") {
+    writeStructure(writer, kind, value, name, path)
+    return
+  }
+  path.push(name)
+  if (kind._tag === "Leaf") {
+    const content = kind.write(value)
+    if (content === undefined)
+      throw unencodable(undefined, path, "no empty identifier; whole numbers of up to 15 digits")
+    writer.leaf(id, content)
+  } else if (kind._tag === "Flag") {
+    if (value === true) writer.empty(id)
+  } else {
+    const data = value as ItemData
+    if (typeof data === "string" || data instanceof Uint8Array) writer.leaf(id, data)
+    else {
       writer.open(id)
       for (const element of data) writer.document(element)
-      return writer.close(id)
+      writer.close(id)
     }
-    case "Structure":
-      return writeStructure(writer, kind, value, kind.isCommand ? path : `${path}/${field.name}`)
   }
+  path.pop()
 }
 
-const writeLeaf = (writer: Writer, field: Field, content: string | Uint8Array, path: string): void => {
-  try {
-    writer.leaf(field.id, content)
-  } catch (fault) {
-    throw fault instanceof Unencodable
-      ? new Unencodable({ path: `${path}/${field.name}`, clause: fault.clause })
-      : fault
-  }
+const unencodable = (name: string | undefined, path: Array<string>, clause: string): Unencodable => {
+  if (name !== undefined) path.push(name)
+  return new Unencodable({ path: path.join("/"), clause })
 }
-
-const refused = (field: Field, path: string): Unencodable =>
-  new Unencodable({
-    path: `${path}/${field.name}`,
-    clause: "an identifier is not empty, a number is a whole one from 0 to 15 digits"
-  })

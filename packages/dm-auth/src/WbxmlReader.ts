@@ -20,7 +20,7 @@ import type { Attributes, Element, Namespace } from "./Element.ts"
 import { type Limits, Malformed, type MalformedReason, TooLarge } from "./Malformed.ts"
 import { MessageBuilder } from "./MessageBuilder.ts"
 import type { SyncMl } from "./SyncMl.ts"
-import { isName, isQualifiedName, textOf } from "./XmlText.ts"
+import { isName, isQualifiedName, isXmlText, textOf } from "./XmlText.ts"
 
 /** What a reader tells what it finds to. */
 interface Builder {
@@ -57,10 +57,9 @@ const utf8Charset = 0x6a
 const truncated = "WBXML: the document ends inside an item"
 const ascii = new TextDecoder()
 
-/** The document kind and where the body and the string table are. */
+/** What kind of document it is, and where its string table is. */
 interface Header {
   readonly kind: DocumentKind
-  readonly body: number
   readonly table: number
   readonly tableEnd: number
 }
@@ -69,6 +68,7 @@ class Cursor {
   readonly octets: Uint8Array
   readonly limit: number
   at: number
+  private zero = 0
   /** One character an octet, made in one go: ASCII text is cut out of it. */
   private readonly characters: string
   private readonly limits: Limits
@@ -97,8 +97,8 @@ class Cursor {
     return builder.fail("syntax", "WBXML: a number has at most five octets")
   }
 
-  /** The text from `start` to the next zero octet before `limit`, and where that octet is. */
-  private textTo(start: number, limit: number, builder: Builder): { readonly text: string; readonly zero: number } {
+  /** The text from `start` to the next zero octet before `limit`, which is then at `zero`. */
+  private textTo(start: number, limit: number, builder: Builder): string {
     const { octets } = this
     let zero = start
     let isPlain = true
@@ -108,16 +108,17 @@ class Cursor {
       if (octet < 0x20 || octet > 0x7e) isPlain = false
     }
     if (zero >= limit) return builder.fail("syntax", "WBXML: a string ends with a zero octet")
-    if (isPlain) return { text: this.characters.slice(start, zero), zero }
-    const text = textOf(octets.subarray(start, zero))
-    return text === undefined
-      ? builder.fail("character set", "WBXML: text is UTF-8, of the characters of XML")
-      : { text, zero }
+    this.zero = zero
+    if (isPlain) return this.characters.slice(start, zero)
+    return (
+      textOf(octets.subarray(start, zero)) ??
+      builder.fail("character set", "WBXML: text is UTF-8, of the characters of XML")
+    )
   }
 
   inline(builder: Builder): string {
-    const { text, zero } = this.textTo(this.at, this.limit, builder)
-    this.at = zero + 1
+    const text = this.textTo(this.at, this.limit, builder)
+    this.at = this.zero + 1
     return text
   }
 
@@ -126,7 +127,7 @@ class Cursor {
     const offset = this.mbUint32(builder)
     const start = header.table + offset
     if (start >= header.tableEnd) return builder.fail("syntax", "WBXML: an offset lies in the string table")
-    return this.textTo(start, header.tableEnd, builder).text
+    return this.textTo(start, header.tableEnd, builder)
   }
 
   /** The octets of an OPAQUE, as a view. */
@@ -152,10 +153,10 @@ class Cursor {
     const table = this.at
     const tableEnd = table + length
     this.at = tableEnd
-    if (publicText === undefined) return { kind: kindOfPublicId(publicId), body: tableEnd, table, tableEnd }
+    if (publicText === undefined) return { kind: kindOfPublicId(publicId), table, tableEnd }
     if (publicText >= length) return builder.fail("syntax", "WBXML: an offset lies in the string table")
-    const { text } = this.textTo(table + publicText, tableEnd, builder)
-    return { kind: kindOfPublicText(text), body: tableEnd, table, tableEnd }
+    const text = this.textTo(table + publicText, tableEnd, builder)
+    return { kind: kindOfPublicText(text), table, tableEnd }
   }
 
   /** The elements of the body. */
@@ -252,13 +253,10 @@ class Cursor {
     if (token === strI) return this.inline(builder)
     if (token === strT) return this.referenced(header, builder)
     const code = this.mbUint32(builder)
-    const isCharacter =
-      code === 9 ||
-      code === 10 ||
-      code === 13 ||
-      (code >= 0x20 && code < 0xd800) ||
-      (code >= 0xe000 && code <= 0x10ffff)
-    return isCharacter ? String.fromCodePoint(code) : builder.fail("value", "WBXML: an entity is a character")
+    const character = code <= 0x10ffff ? String.fromCodePoint(code) : ""
+    return character !== "" && isXmlText(character)
+      ? character
+      : builder.fail("value", "WBXML: an entity is a character")
   }
 
   /** The DevInf document that stands there; `undefined` where there is none, or one that does not read. */

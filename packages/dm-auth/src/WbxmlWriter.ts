@@ -36,7 +36,8 @@ const mbUint32 = (value: number): Array<number> => {
 
 export class WbxmlWriter implements Writer {
   readonly binary = true
-  private readonly publicId: number
+  /** Where the body begins in a document without a string table. */
+  private readonly bodyAt: number
   private readonly pages: ReadonlyArray<CodePage>
   private octets = new Uint8Array(1024)
   private at = 0
@@ -46,8 +47,12 @@ export class WbxmlWriter implements Writer {
   private tableLength = 0
 
   constructor(publicId: number, pages: ReadonlyArray<CodePage> = messagePages) {
-    this.publicId = publicId
     this.pages = pages
+    this.put(wbxmlVersion)
+    this.putNumber(publicId)
+    this.put(utf8Charset)
+    this.put(0)
+    this.bodyAt = this.at
   }
 
   private reserve(length: number): void {
@@ -182,12 +187,10 @@ export class WbxmlWriter implements Writer {
 
   /** The document. */
   finish(): Uint8Array {
-    const table = Bytes.concat(...Array.from(this.literals.keys(), (name) => Bytes.utf8(`${name}\0`)))
-    const head = [wbxmlVersion, ...mbUint32(this.publicId), utf8Charset, ...mbUint32(table.length)]
-    const out = new Uint8Array(head.length + table.length + this.at)
-    out.set(head)
-    out.set(table, head.length)
-    out.set(this.octets.subarray(0, this.at), head.length + table.length)
-    return out
+    if (this.tableLength === 0) return this.octets.slice(0, this.at)
+    const table = Array.from(this.literals.keys(), (name) => Bytes.utf8(`${name}\0`))
+    const head = this.octets.subarray(0, this.bodyAt - 1)
+    const length = Uint8Array.from(mbUint32(this.tableLength))
+    return Bytes.concat(head, length, ...table, this.octets.subarray(this.bodyAt, this.at))
   }
 }
