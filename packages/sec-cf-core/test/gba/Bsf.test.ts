@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Store } from "@oma/sa-policy"
+import { MasterKeys, Store } from "@oma/sa-policy"
 import type { HttpExchange, HttpHandler } from "@oma/sa-policy/http"
 import { Sqn, Subscribers, type Usim } from "@oma/sec-cf-core/aka"
 import { Bsf, BTid, Fqdn, GussSource, Impi, NafId, Ue } from "@oma/sec-cf-core/gba"
-import { Effect, Result } from "effect"
+import { Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
+import fc from "fast-check"
+import { services } from "../aka/stack.ts"
 import { toHex } from "../aka/support.ts"
 import {
   body,
@@ -418,3 +420,83 @@ describe("the handset", () => {
 })
 
 const endless: ReadonlyArray<HttpExchange.HttpFields> = [[["WWW-Authenticate", 'Basic realm="x"']]]
+
+describe("any request on Ub", () => {
+  it.effect("is answered with one of four statuses, without a defect", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const bsf = yield* Bsf.Bsf
+      const piece = fc.oneof(
+        fc.constantFrom(
+          "Digest ",
+          "username=",
+          "realm=",
+          "nonce=",
+          "uri=",
+          "response=",
+          "auts=",
+          "nc=00000001",
+          "cnonce=",
+          "qop=auth-int",
+          "algorithm=AKAv1-MD5",
+          ",",
+          '"',
+          "=",
+          `"${impi}"`,
+          `"${bsfName}"`,
+          '"/"',
+          '""',
+          `"${"A".repeat(43)}="`,
+          `"${"0".repeat(32)}"`,
+          "\\",
+          "\u00ff"
+        ),
+        fc.string({ maxLength: 8 })
+      )
+      const runs = Math.min(Number(process.env["FUZZ_RUNS"] ?? 500), 20_000)
+      for (const pieces of fc.sample(fc.array(piece, { maxLength: 40 }), runs)) {
+        const answer = yield* bsf.handle({ ...initial(impi), fields: [["Authorization", pieces.join("")]] })
+        assert.include([400, 401, 403], answer.status)
+      }
+      const base = initial(
+        impi,
+        `nonce="${"A".repeat(43)}=", response="${"0".repeat(32)}", algorithm=AKAv1-MD5, qop=auth-int, nc=00000001, cnonce="x"`
+      )
+      const value = base.fields[0]![1]
+      for (let i = 0; i < value.length; i++) {
+        for (let bit = 0; bit < 8; bit++) {
+          const flipped = value.slice(0, i) + String.fromCharCode(value.charCodeAt(i) ^ (1 << bit)) + value.slice(i + 1)
+          const answer = yield* bsf.handle({ ...base, fields: [["Authorization", flipped]] })
+          assert.include([400, 401, 403], answer.status)
+        }
+      }
+    }).pipe(Effect.provide(bsfLayer()))
+  )
+})
+
+describe("two nodes", () => {
+  it.effect("[SEC_CF-KEM-001] serve one subscriber: any node answers any request, no number comes twice", () =>
+    Effect.gen(function* () {
+      const store = Layer.succeed(Store.Store, yield* Store.Store)
+      const masters = Layer.succeed(MasterKeys.MasterKeys, yield* MasterKeys.MasterKeys)
+      const node = () => Effect.provide(Bsf.Bsf, bsfLayer({}, services(store, masters)))
+      yield* provision
+      const nodes = [yield* node(), yield* node()]
+      let n = 0
+      const alternating: HttpHandler.HttpHandler = (request) => nodes[n++ % 2]!.handle(request)
+      const seen = new Set<string>()
+      yield* Effect.gen(function* () {
+        const ue = yield* Ue.Ue
+        for (let i = 0; i < 40; i++) {
+          const { btid } = yield* ue.renew
+          seen.add(btid)
+          for (const one of nodes) yield* one.key(naf, { btid, nafId })
+        }
+      }).pipe(Effect.provide(ueLayer(client(alternating))))
+      assert.strictEqual(seen.size, 40)
+      const subscribers = yield* Subscribers.Subscribers
+      assert.strictEqual(Sqn.seqOf(Sqn.defaultProfile, (yield* subscribers.sqn(impi))!), 40)
+      assert.strictEqual(n, 80)
+    }).pipe(Effect.provide(services()))
+  )
+})
