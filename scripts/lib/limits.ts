@@ -1,6 +1,6 @@
 /**
  * Collects the limits of the packages out of their sources: interfaces called `...Limits`, whose members are documented, and
- * exported constants called `limits` or `...Limits`, which hold the defaults.
+ * constants called `limits` or `...Limits`, which hold the defaults.
  */
 import ts from "typescript-6"
 
@@ -90,9 +90,6 @@ const plain = (node: ts.Expression): ts.Expression =>
 
 const packageOf = (path: string): string => path.split("/").slice(0, 2).join("/")
 
-const isExported = (node: ts.Node): boolean =>
-  ts.canHaveModifiers(node) && ts.getModifiers(node)?.some((m) => m.kind === ts.SyntaxKind.ExportKeyword) === true
-
 const read = (
   path: string,
   text: string,
@@ -108,7 +105,6 @@ const read = (
         if (number !== undefined) numbers.set(`${packageOf(path)} ${name.getText()}`, grouped(number))
       }
     }
-    if (!isExported(statement)) continue
     if (ts.isInterfaceDeclaration(statement) && named.test(statement.name.text)) {
       const members = statement.members
         .filter(ts.isPropertySignature)

@@ -25,9 +25,6 @@ export interface DoorLimits {
   readonly other?: number
 }
 
-interface HiddenLimits {
-  readonly secret: number
-}
 export const notOne = { a: 1 }
 `
 
