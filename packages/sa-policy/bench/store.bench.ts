@@ -1,6 +1,6 @@
 /**
  * Acceptances and activations that are durable before they are answered, against bare `node:sqlite` in the same durability
- * mode: grouped alike, and with one commit for each. The ids come in random order; `BENCH_ASSOCIATIONS` sets how many there are.
+ * mode and over the same data: grouped alike, and with one commit for each. The ids come in random order; `BENCH_ASSOCIATIONS` sets how many there are.
  */
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -61,6 +61,9 @@ const bench: Bench = async () => {
   const { store, end } = await openOurs(Path.join(folder, "ours.db"))
   const bare = openBare(Path.join(folder, "bare.db"))
   const insert = bare.prepare("INSERT INTO sa (id, highest, seen) VALUES (?, 0, ?)")
+  const insertMade = bare.prepare("INSERT INTO made (id, wire, ends, body) VALUES (?, ?, ?, ?)")
+  const insertBody = (sa: ReturnType<typeof association>) =>
+    insertMade.run(sa.id, sa.wireId!, sa.hardExpiry!, encodeBody(sa))
   for (let n = 0; n < count; n += 1000) {
     const some = Array.from({ length: Math.min(1000, count - n) }, (_, i) => n + i)
     await Effect.runPromise(
@@ -70,7 +73,10 @@ const bench: Bench = async () => {
       )
     )
     bare.exec("BEGIN")
-    for (const each of some) insert.run(nameOf(each), new Uint8Array(8))
+    for (const each of some) {
+      insertBody(association(each))
+      insert.run(nameOf(each), new Uint8Array(8))
+    }
     bare.exec("COMMIT")
   }
 
@@ -116,14 +122,12 @@ const bench: Bench = async () => {
         { concurrency: "unbounded", discard: true }
       )
     )
-  const insertMade = bare.prepare("INSERT INTO made (id, wire, ends, body) VALUES (?, ?, ?, ?)")
-  const insertCounters = bare.prepare("INSERT INTO sa (id, highest, seen) VALUES (?, 0, ?)")
   const insertRecord = bare.prepare("INSERT INTO record (key, value) VALUES (?, ?)")
   let bareMade = count
   const insertOne = () => {
     const sa = association(bareMade++)
-    insertMade.run(sa.id, sa.wireId!, sa.hardExpiry!, encodeBody(sa))
-    insertCounters.run(sa.id, new Uint8Array(8))
+    insertBody(sa)
+    insert.run(sa.id, new Uint8Array(8))
     insertRecord.run(sa.id, new Uint8Array(64))
   }
   const insertAlone = () => {
