@@ -1,0 +1,12 @@
+/**
+ * The servers of the operator.
+ *
+ * @layer binding
+ */
+import type { DevelopmentCa } from "@oma/sec-cf-core/tls"
+import * as Effect from "effect/Effect"
+import * as Dm from "./dm/role.ts"
+import type { Options } from "./Options.ts"
+
+/** Starts every role; they stop when the scope closes. */
+export const roles = (options: Options, ca: DevelopmentCa) => Effect.all([Dm.start(options, ca)])
