@@ -115,6 +115,16 @@ export const reasons: Readonly<Record<DigestServer.Refusal, Authenticator.Reject
   "count-beyond-jump": "replayed"
 }
 
+/** What an authenticator keeps of nonces that were used with success. */
+export interface HoldLimits {
+  /** Verifiers that are held at a time; the oldest goes first. */
+  readonly verifiers: number
+  /** For how long, in milliseconds, a verifier is held before it is looked up again. */
+  readonly holdMillis: number
+}
+
+export const defaultHoldLimits: HoldLimits = { verifiers: 10_000, holdMillis: 5_000 }
+
 /** A configuration that no field can carry, such as a realm with a line break. */
 const unsayable = (error: DigestMalformed) => Effect.die(error)
 
@@ -130,7 +140,7 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
   const mode = options.mode ?? "digest"
   const offered = strongestFirst(options.algorithms ?? ["SHA-256", "MD5"])
   const qop = options.qop ?? ["auth"]
-  const holdMillis = options.holdMillis ?? 5_000
+  const holdMillis = options.holdMillis ?? defaultHoldLimits.holdMillis
   const space = nonces.space({ enabler: options.enabler, interface: options.interface, direction: "inbound" }, realm)
   const rules: DigestServer.ServerRules = {
     realms: options.realms ?? [realm],
@@ -206,7 +216,7 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
   const heldKey = ({ nonce, realm, userhash, username }: Authorization.Authorization, hash: HashName): string =>
     `${nonce} ${hash} ${userhash} ${realm.length} ${realm}${username}`
   const hold = (key: string, found: FoundVerifier, until: number): void => {
-    if (held.size >= heldLimit) held.delete(held.keys().next().value!)
+    if (held.size >= defaultHoldLimits.verifiers) held.delete(held.keys().next().value!)
     held.set(key, { found, until })
   }
 
@@ -243,7 +253,7 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
     const spent = yield* nonces.spend(space, nonce, identity, examined.count)
     if (spent._tag === "Unfit") return yield* refused(DigestServer.standing(spent.standing))
     if (spent._tag === "Refused") return yield* refused(DigestServer.countRefused(spent.refusal))
-    if (fresh) hold(key, found, at + holdMillis)
+    if (fresh && holdMillis > 0) hold(key, found, at + holdMillis)
     const renew =
       options.nextnonce !== false &&
       !examined.traits.session &&
@@ -260,8 +270,5 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
   const authenticator: DigestAuthenticator = { mode, challenge: () => challenge(false), judge }
   return authenticator
 })
-
-/** How many verifiers an authenticator holds. */
-const heldLimit = 10_000
 
 const noOctets = new Uint8Array(0)

@@ -10,8 +10,18 @@ import * as Challenge from "./Challenge.ts"
 import { algorithms, type DigestAlgorithm } from "./DigestAlgorithm.ts"
 import * as DigestUri from "./DigestUri.ts"
 
+/** How often a client tries, and how much it remembers. */
+export interface ClientLimits {
+  /** Requests with credentials in one exchange. */
+  readonly maxAttempts: number
+  /** Protection spaces that are remembered. */
+  readonly maxSpaces: number
+}
+
+export const defaultClientLimits: ClientLimits = { maxAttempts: 3, maxSpaces: 64 }
+
 /** What this client is willing to do. */
-export interface ClientRules {
+export interface ClientRules extends ClientLimits {
   /** Accepted algorithms. Those of AKA have to be named. */
   readonly algorithms: ReadonlyArray<DigestAlgorithm>
   /** Answers challenges without qop (RFC 2069). */
@@ -22,10 +32,6 @@ export interface ClientRules {
   readonly requireProof: boolean
   /** Follows `domain` entries on other origins. */
   readonly abroad: boolean
-  /** Requests with credentials in one exchange. */
-  readonly maxAttempts: number
-  /** Protection spaces that are remembered. */
-  readonly maxSpaces: number
 }
 
 /** Password algorithms strongest first, no legacy, auth before auth-int, three attempts, 64 spaces. */
@@ -35,8 +41,7 @@ export const defaultRules: ClientRules = {
   qop: ["auth", "auth-int"],
   requireProof: false,
   abroad: false,
-  maxAttempts: 3,
-  maxSpaces: 64
+  ...defaultClientLimits
 }
 
 /** One protection space: the challenge that opened it and how often its nonce was used. */

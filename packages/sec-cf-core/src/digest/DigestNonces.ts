@@ -80,21 +80,32 @@ export class DigestNonces extends Context.Service<
   }
 >()("@oma/sec-cf-core/DigestNonces") {}
 
-export interface NonceOptions {
-  /** How long a nonce lives; 5 minutes unless given. */
-  readonly lifetimeMillis?: number
-  /** How far back counts may arrive out of order; 128 unless given. */
-  readonly window?: number
-  /** How far a count may lie above the highest one so far; 1,024 unless given. */
-  readonly maxJump?: number
+/** How long nonces live and how their counts may run. */
+export interface NonceLimits {
+  /** How long a nonce lives, in milliseconds. */
+  readonly lifetimeMillis: number
+  /** How far back counts may arrive out of order. */
+  readonly window: number
+  /** How far a count may lie above the highest one so far. */
+  readonly maxJump: number
   /**
-   * How far the clocks of two nodes may differ, and how far a clock may go back unnoticed; 30 seconds unless given. Nodes whose clocks
-   * differ more make each other's nonces stale.
+   * How far the clocks of two nodes may differ, and how far a clock may go back unnoticed, in milliseconds. Nodes whose clocks differ
+   * more make each other's nonces stale.
    */
-  readonly skewMillis?: number
-  /** How often epoch and key are read again from the store; 5 seconds unless given. */
-  readonly refreshMillis?: number
+  readonly skewMillis: number
+  /** After how many milliseconds epoch and key are read again from the store. */
+  readonly refreshMillis: number
 }
+
+export const defaultNonceLimits: NonceLimits = {
+  lifetimeMillis: 300_000,
+  window: 128,
+  maxJump: 1024,
+  skewMillis: 30_000,
+  refreshMillis: 5_000
+}
+
+export type NonceOptions = Partial<NonceLimits>
 
 const collection = "digest"
 const record = "nonces"
@@ -133,10 +144,9 @@ const make = (options: NonceOptions) =>
     const sad = yield* Sad.Sad
     const vault = yield* KeyVault.KeyVault
     const { hash, random } = yield* Primitives.Primitives
-    const lifetime = options.lifetimeMillis ?? 300_000
-    const skew = options.skewMillis ?? 30_000
-    const refreshMillis = options.refreshMillis ?? 5_000
-    const replay = ReplayWindow.window(options.window ?? 128, options.maxJump ?? 1024)
+    const limits = { ...defaultNonceLimits, ...options }
+    const { lifetimeMillis: lifetime, refreshMillis, skewMillis: skew } = limits
+    const replay = ReplayWindow.window(limits.window, limits.maxJump)
     const sha256 = hash("sha256")
 
     let epoch = 0

@@ -95,6 +95,13 @@ describe("Authorization", () => {
       assert.notMatch(JSON.stringify(fault(text)), /deadbeef|SECRET|Mufasa/)
     }
   })
+  it("refuses a quoted-pair of what no quoted-string carries", () => {
+    for (const octet of ["\0", "\u0001", "\u007f", "\u0100", "\r", "\n"]) {
+      assert.include(fault(mufasa.replace("Mufasa", `Mu\\${octet}fasa`)).clause, "RFC 9110 5.6.4")
+      assert.include(fault(mufasa.replace("Mufasa", `Mu${octet}fasa`)).clause, "RFC 9110 5.6.4")
+    }
+    assert.strictEqual(read(mufasa.replace("Mufasa", "Mu\\\tfasa")).username, "Mu\tfasa")
+  })
   it("holds its limits before the work", () => {
     assert.strictEqual(fault(`Digest username="${"a".repeat(100_000)}`).clause, "limit maxLength")
     assert.strictEqual(
