@@ -8,8 +8,19 @@ import { Bytes, type Hmac } from "@oma/sa-policy/bytes"
 import * as Result from "effect/Result"
 import { ParameterTooLong } from "./GbaError.ts"
 
+/** The octets of `value` where it is US-ASCII, which most names are: it is its own normal form and needs no encoder. */
+const ascii = (value: string): Uint8Array | undefined => {
+  const out = new Uint8Array(value.length)
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code > 127) return undefined
+    out[i] = code
+  }
+  return out
+}
+
 /** A text parameter as octets: UTF-8 after normalisation to form KC. @spec TS 33.220 B.2.1 */
-export const text = (value: string): Uint8Array => Bytes.utf8(value.normalize("NFKC"))
+export const text = (value: string): Uint8Array => ascii(value) ?? Bytes.utf8(value.normalize("NFKC"))
 
 /**
  * S, the octets from which a key is derived: the function code and the ordered parameters, each followed by its length.
@@ -38,7 +49,8 @@ export const input = (
   let at = 0
   if (wide) s[at++] = fc >> 8
   s[at++] = fc
-  for (const parameter of parameters) {
+  for (let p = 0; p < parameters.length; p++) {
+    const parameter = parameters[p]!
     s.set(parameter, at)
     at += parameter.length
     s[at++] = parameter.length >> 8

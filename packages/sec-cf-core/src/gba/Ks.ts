@@ -19,7 +19,7 @@ export const FC = 0x01
 /** Where a key is kept: in the terminal (Ks_NAF, Ks_ext_NAF) or in the UICC (Ks_int_NAF). */
 export type KeyPlace = "me" | "uicc"
 
-const LABEL = { me: "gba-me", uicc: "gba-u" } as const
+const LABEL = { me: Bytes.utf8("gba-me"), uicc: Bytes.utf8("gba-u") } as const
 
 /** Ks of a bootstrapping by AKA, 32 octets: CK || IK, 16 octets each. @spec TS 33.220 4.5.2 */
 export const fromAka = (ck: Uint8Array, ik: Uint8Array): Uint8Array => Bytes.concat(ck, ik)
@@ -39,7 +39,7 @@ export const nafInput = (
   impi: Impi,
   nafId: NafId.NafId
 ): Result.Result<Uint8Array, ParameterTooLong> =>
-  Kdf.input(FC, [Bytes.utf8(LABEL[place]), rand, Kdf.text(impi), NafId.encode(nafId)])
+  Kdf.input(FC, [LABEL[place], rand, Kdf.text(impi), NafId.encode(nafId)])
 
 /** Ks_NAF, Ks_ext_NAF or Ks_int_NAF, 32 octets. Fails as {@link nafInput}. @spec TS 33.220 B.3 */
 export const naf = (

@@ -88,8 +88,13 @@ export const make = (fqdn: string, ua: UaProtocol): Result.Result<NafId, Malform
   Result.map(Fqdn.parse(fqdn), (name) => ({ fqdn: name, ua }))
 
 /** The octets that go into keys: the name in UTF-8 and the five octets of the identifier. @spec TS 33.220 B.3 */
-export const encode = (nafId: NafId): Uint8Array =>
-  Bytes.concat(Bytes.utf8(nafId.fqdn), Bytes.fromHex(nafId.ua) ?? new Uint8Array(5))
+export const encode = ({ fqdn, ua }: NafId): Uint8Array => {
+  const out = new Uint8Array(fqdn.length + 5)
+  // an Fqdn is US-ASCII
+  for (let i = 0; i < fqdn.length; i++) out[i] = fqdn.charCodeAt(i)
+  for (let i = 0; i < 5; i++) out[fqdn.length + i] = Number.parseInt(ua.slice(2 * i, 2 * i + 2), 16)
+  return out
+}
 
 /**
  * The NAF_Id in `octets`, as it stands in the Diameter AVP NAF-Id.
