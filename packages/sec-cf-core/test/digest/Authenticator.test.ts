@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { Bytes } from "@oma/sa-policy/bytes"
-import { CredentialStore, MasterKeys, SecurityEvents, Store } from "@oma/sa-policy"
+import { CredentialStore, MasterKeys, SecurityEvents, Store, Unavailable } from "@oma/sa-policy"
 import { Redacted } from "effect"
 import {
   AuthenticationInfo,
@@ -331,6 +331,51 @@ describe("Digest at the gate", () => {
       )
   )
 
+  it.effect("lets nobody in while the store does not answer, and goes on when it does", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const g = yield* gate({ hashes: yield* DigestVerifiers.primitiveHashes })
+      const nonce = yield* freshNonce(g)
+      for (const what of ["transact", "record"] as const) {
+        down = what
+        const field = answer(yield* freshNonce(g))
+        const failure = yield* Effect.flip(g.admit([field]))
+        assert.strictEqual(failure._tag, "Unavailable", what)
+      }
+      down = undefined
+      assert.strictEqual(seen(yield* g.admit([answer(nonce)])), "ok")
+    }).pipe(
+      Effect.provide(
+        services(
+          Layer.effect(
+            Store.Store,
+            Effect.map(Store.Store, (store) => {
+              const broken = Effect.fail(new Unavailable({ what: "store", retryable: true, cause: "test" }))
+              return {
+                ...store,
+                record: (...args: Parameters<typeof store.record>) =>
+                  down === "record" ? broken : store.record(...args),
+                transact: (...args: Parameters<typeof store.transact>) =>
+                  down === "transact" ? broken : store.transact(...args)
+              }
+            })
+          ).pipe(Layer.provide(memory))
+        )
+      )
+    )
+  )
+
+  it.effect("does not go on where the stand-in for unknown users is gone: that would tell them apart", () =>
+    run(
+      Effect.gen(function* () {
+        const g = yield* gate()
+        yield* (yield* CredentialStore.CredentialStore).remove("sec-cf-digest", "nobody")
+        const failure = yield* Effect.flip(g.admit([answer(yield* freshNonce(g), { username: "nobody" })]))
+        assert.strictEqual(failure._tag, "Unavailable")
+      })
+    )
+  )
+
   it.effect("dies at once on a realm that no field can carry", () =>
     run(
       Effect.gen(function* () {
@@ -342,6 +387,7 @@ describe("Digest at the gate", () => {
 })
 
 let reads = 0
+let down: "transact" | "record" | undefined
 
 const proofOf = (
   algorithm: DigestAlgorithm.DigestAlgorithm,

@@ -429,6 +429,10 @@ describe("DigestAgent against our gate", () => {
         { concurrency: "unbounded" }
       )
       assert.isTrue(all.every(({ serverProved }) => serverProved))
+      yield* agent.forget
+      const log: Array<string | undefined> = []
+      yield* agent.request(asked, sender(g, asked, log))
+      assert.isUndefined(log[0])
     }).pipe(Effect.provide(services(memory)))
   )
   it.effect("does AKA: the password comes out of the nonce, and auts goes with the empty one", () =>

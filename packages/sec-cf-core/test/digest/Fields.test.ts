@@ -353,6 +353,7 @@ describe("Challenge", () => {
       'Digest "realm"="r", nonce="n"',
       "=",
       "\u0000",
+      `Digest realm="r", nonce="n"${Array.from({ length: 31 }, (_, i) => `, x${i}=1`).join("")}`,
       Array.from({ length: 17 }, () => "Negotiate").join(", ")
     ]) {
       assert.isTrue(Result.isFailure(Challenge.parse([text])), text)
@@ -453,7 +454,8 @@ describe("Authentication-Info", () => {
       ["x"],
       ["nc=1 2"],
       ['cnonce="\u00e9"'],
-      ["a".repeat(9000)]
+      ["a".repeat(9000)],
+      [Array.from({ length: 33 }, (_, i) => `x${i}=1`).join()]
     ]) {
       assert.isTrue(Result.isFailure(AuthenticationInfo.parse(fields)), fields.join("|").slice(0, 40))
     }
