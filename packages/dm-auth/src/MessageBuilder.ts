@@ -69,7 +69,7 @@ export class MessageBuilder {
   private textLength = 0
   /** Open elements that are passed over. */
   private skipping = 0
-  private hdr: AnswerableHdr | undefined
+  private hdr: SyncHdr | undefined
   private hdrFault: Malformed | undefined
   private message: SyncMl | undefined
 
@@ -93,10 +93,15 @@ export class MessageBuilder {
     return names.map(shown).join("/")
   }
 
+  /** The header without its credentials, once it was read. */
+  private answerable(): { readonly hdr?: AnswerableHdr } {
+    if (this.hdr === undefined) return {}
+    const { cred: _, ...hdr } = this.hdr
+    return { hdr }
+  }
+
   private malformed(reason: MalformedReason, clause: string, name?: string): Malformed {
-    const { hdr } = this
-    const place = { path: this.path(name), offset: this.position() }
-    return new Malformed(hdr === undefined ? { reason, clause, ...place } : { reason, clause, ...place, hdr })
+    return new Malformed({ reason, clause, path: this.path(name), offset: this.position(), ...this.answerable() })
   }
 
   /** Ends the reading. */
@@ -106,9 +111,7 @@ export class MessageBuilder {
 
   /** Ends the reading because a limit is reached. */
   tooLarge(limit: keyof Limits): never {
-    const { hdr } = this
-    const reached = { limit, max: this.limits[limit], offset: this.position() }
-    throw new TooLarge(hdr === undefined ? reached : { ...reached, hdr })
+    throw new TooLarge({ limit, max: this.limits[limit], offset: this.position(), ...this.answerable() })
   }
 
   /** A breach of the grammar at the open element, or at `name` in it: what the fault costs depends on where it is. */
@@ -354,14 +357,10 @@ export class MessageBuilder {
   /** Keeps what is needed to answer, and ends the reading where the header has a fault. */
   private endHdr(frame: Frame): void {
     const missing = MessageGrammar.syncHdr.required.find((field) => frame.members[field.key] === undefined)
-    if (missing === undefined) {
-      const { cred: _, ...answerable } = MessageGrammar.syncHdr.finish(frame.members, noMembers) as SyncHdr
-      this.hdr = answerable
-    }
-    const { hdr, hdrFault } = this
-    if (hdrFault !== undefined) {
-      const { reason, clause, path, offset } = hdrFault
-      throw hdr === undefined ? hdrFault : new Malformed({ reason, clause, path, offset, hdr })
+    if (missing === undefined) this.hdr = MessageGrammar.syncHdr.finish(frame.members, noMembers) as SyncHdr
+    if (this.hdrFault !== undefined) {
+      const { reason, clause, path, offset } = this.hdrFault
+      throw new Malformed({ reason, clause, path, offset, ...this.answerable() })
     }
     if (missing !== undefined) this.fail("missing element", `${repProClause}: SyncHdr holds ${missing.name}`)
   }

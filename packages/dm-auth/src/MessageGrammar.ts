@@ -41,10 +41,15 @@ import { textOf } from "./XmlText.ts"
 const toText = (value: string | Uint8Array, binary: boolean): string | Uint8Array =>
   binary || typeof value === "string" ? value : Bytes.toBase64(value)
 
-const without = <M extends Meta>(meta: M, keys: ReadonlyArray<keyof Meta>): Meta | undefined => {
-  const left = Object.entries(meta).filter(([key]) => !keys.some((k) => k === key))
-  return left.length === 0 ? undefined : Object.fromEntries(left)
+/** What `meta` holds beside the members that `isTaken`; `undefined` where that is nothing. */
+const others = (meta: Meta, isTaken: (key: string) => boolean): Meta | undefined => {
+  for (const key in meta) {
+    if (!isTaken(key)) return Object.fromEntries(Object.entries(meta).filter(([each]) => !isTaken(each)))
+  }
+  return undefined
 }
+const isCredMember = (key: string): boolean => key === "type" || key === "format"
+const isChalMember = (key: string): boolean => isCredMember(key) || key === "nextNonce"
 
 const anchor = structure<Anchor>("Anchor", { last: optional("Last", text), next: one("Next", text) })
 
@@ -89,7 +94,7 @@ const cred = declare<Cred>("Cred", {
   bare: true,
   finish: (members): Cred => {
     const { meta, data } = members as { meta?: Meta; data: string | Uint8Array }
-    const left = meta === undefined ? undefined : without(meta, ["type", "format"])
+    const left = meta === undefined ? undefined : others(meta, isCredMember)
     return {
       type: DmAuthType.normalise(meta?.type),
       format: meta?.format ?? (typeof data === "string" ? "b64" : "bin"),
@@ -109,7 +114,7 @@ const chal = declare<Chal>("Chal", {
   bare: true,
   finish: (members): Chal => {
     const { meta } = members as { meta: Meta }
-    const left = without(meta, ["type", "format", "nextNonce"])
+    const left = others(meta, isChalMember)
     return {
       type: DmAuthType.normalise(meta.type),
       format: meta.format ?? (meta.nextNonce instanceof Uint8Array ? "bin" : "b64"),

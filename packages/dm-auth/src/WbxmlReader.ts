@@ -19,6 +19,7 @@ import { DocumentBuilder } from "./DocumentBuilder.ts"
 import type { Attributes, Element, Namespace } from "./Element.ts"
 import { type Limits, Malformed, type MalformedReason, TooLarge } from "./Malformed.ts"
 import { MessageBuilder } from "./MessageBuilder.ts"
+import * as Scratch from "./Scratch.ts"
 import type { SyncMl } from "./SyncMl.ts"
 import { isName, isQualifiedName, isXmlText, textOf } from "./XmlText.ts"
 
@@ -45,6 +46,16 @@ const strT = 0x83
 const opaque = 0xc3
 const hasContent = 0x40
 const hasAttributes = 0x80
+
+/** A text with one character for each octet: the same for those of ASCII, any other for the rest. */
+const sevenBit = (octets: Uint8Array): string => {
+  const { length } = octets
+  const scratch = Scratch.take(length)
+  for (let i = 0; i < length; i++) scratch[i] = octets[i]! & 0x7f
+  const text = ascii.decode(scratch.subarray(0, length))
+  Scratch.giveBack(scratch, length)
+  return text
+}
 
 /** Whether `token` stands inside an element: its end, text or octets. */
 const isContent = (token: number): boolean => token === end || token === opaque || isText(token)
@@ -283,9 +294,7 @@ class Cursor {
  * **Fails** by throwing the `Malformed` or `TooLarge` of the builder, which `decode` of `Wbxml.ts` returns.
  */
 export const read = (octets: Uint8Array, limits: Limits): SyncMl => {
-  const seven = new Uint8Array(octets)
-  for (let i = 0; i < seven.length; i++) seven[i] = seven[i]! & 0x7f
-  const cursor = new Cursor(octets, 0, octets.length, ascii.decode(seven), limits)
+  const cursor = new Cursor(octets, 0, octets.length, sevenBit(octets), limits)
   const builder = new MessageBuilder(limits, () => cursor.at)
   const header = cursor.header(builder)
   if (header.kind !== "SyncML") builder.fail("unknown vocabulary", "WBXML: the public identifier of SyncML")

@@ -12,6 +12,7 @@ import { type CodePage, devInf, devInf11, messagePages } from "./CodePages.ts"
 import { child, type Element, text as textOf } from "./Element.ts"
 import { Unencodable } from "./Malformed.ts"
 import type { Writer } from "./MessageWriter.ts"
+import * as Scratch from "./Scratch.ts"
 import { isName, isQualifiedName, isXmlText } from "./XmlText.ts"
 
 const end = 0x01
@@ -39,7 +40,7 @@ export class WbxmlWriter implements Writer {
   /** Where the body begins in a document without a string table. */
   private readonly bodyAt: number
   private readonly pages: ReadonlyArray<CodePage>
-  private octets = new Uint8Array(1024)
+  private octets = Scratch.take(1024)
   private at = 0
   private page = 0
   /** Offsets of literal names in the string table. */
@@ -187,7 +188,12 @@ export class WbxmlWriter implements Writer {
 
   /** The document. */
   finish(): Uint8Array {
-    if (this.tableLength === 0) return this.octets.slice(0, this.at)
+    const out = this.tableLength === 0 ? this.octets.slice(0, this.at) : this.withTable()
+    Scratch.giveBack(this.octets, this.at)
+    return out
+  }
+
+  private withTable(): Uint8Array {
     const table = Array.from(this.literals.keys(), (name) => Bytes.utf8(`${name}\0`))
     const head = this.octets.subarray(0, this.bodyAt - 1)
     const length = Uint8Array.from(mbUint32(this.tableLength))
