@@ -17,7 +17,6 @@ import { type BearerError, type Delivery, pushDatagram, type WdpAddress, WdpBear
 import { latin1Decode } from "./Octets.ts"
 import { type PapAddress, parsePapAddress } from "./PapAddress.ts"
 import { decodePapBody, encodeControl, type PapBody } from "./PapBody.ts"
-import type { PapVersion } from "./PapCodec.ts"
 import type {
   BadMessageResponse,
   CancelMessage,
@@ -385,7 +384,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     handle: Effect.fnUntraced(function* (initiator, request) {
       const { message, version } = yield* answer(initiator, request)
-      const encoded = encodeControl(message, { version: version ?? ("1.0" satisfies PapVersion) })
+      const encoded = encodeControl(message, { version: version ?? "1.0" })
       // what we answer came out of a document that was read, or is our own text: it can be written
       return Result.getOrThrow(encoded)
     })

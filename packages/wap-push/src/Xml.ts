@@ -99,7 +99,8 @@ export const parseXml = (
   let root: XmlElement | undefined
   let doctype: Doctype | undefined
   parser.on("error", () => stop("not well-formed"))
-  parser.on("xmldecl", ({ encoding }) => {
+  parser.on("xmldecl", ({ version, encoding }) => {
+    if (version !== "1.0") stop("version is not 1.0") // 1.1 has characters that no answer could carry back
     if (encoding !== undefined && !encodings.has(encoding.toLowerCase())) stop("encoding is not UTF-8")
   })
   parser.on("doctype", (declaration) => {

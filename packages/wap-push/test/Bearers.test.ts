@@ -276,6 +276,34 @@ describe("push receiver", () => {
   })
 })
 
+describe("UDP bearer", () => {
+  it.live("refuses what is too long, says when the address is taken, reaches IPv6", () =>
+    Effect.gen(function* () {
+      const bearer = yield* UdpBearer.make({ maxOctets: 10 })
+      const tooLong = yield* Effect.flip(bearer.send(pushDatagram(ip, new Uint8Array(11))))
+      assert.deepInclude(tooLong, { reason: "too long", retryable: false })
+      const receiver = yield* PushReceiver.make()
+      const { port } = yield* UdpBearer.listen({ port: 0 }, receiver.onDatagram)
+      const taken = yield* Effect.flip(UdpBearer.listen({ port }, receiver.onDatagram))
+      assert.deepInclude(taken, { _tag: "CannotBind", port })
+      const wrong = yield* Effect.flip(bearer.send(pushDatagram({ _tag: "Ip", address: "::1" }, new Uint8Array(1))))
+      assert.strictEqual(wrong.reason, "unavailable")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("in-process bearer", () => {
+  it.effect("is busy when nobody takes what it holds", () =>
+    Effect.gen(function* () {
+      const { bearer } = yield* inProcess(1)
+      yield* bearer.send(pushDatagram(msisdn, new Uint8Array(1)))
+      const error = yield* Effect.flip(bearer.send(pushDatagram(msisdn, new Uint8Array(1))))
+      assert.deepInclude(error, { reason: "busy", retryable: true })
+      assert.strictEqual(error.message, "busy: queue full")
+    })
+  )
+})
+
 describe("push sender", () => {
   it.effect("over a bearer: compiles, numbers and sends", () =>
     Effect.gen(function* () {
@@ -383,7 +411,7 @@ describe("SMPP", () => {
       assert.deepInclude(yield* Effect.flip(client.submit(bad)), { reason: "refused", retryable: false })
     }).pipe(Effect.scoped)
   )
-  it.live("binds anew when the centre was away, and gets the receipts that waited", () =>
+  it.live("waits for a centre that is away, binds when it comes, and submits", () =>
     Effect.gen(function* () {
       const centre = yield* SmsCentre.make()
       const provide = Effect.provideService(SmsCentre.SmsCentre, centre)
@@ -398,6 +426,34 @@ describe("SMPP", () => {
       const { delivery } = yield* Fiber.join(sending)
       yield* centre.attach(number, () => Effect.void)
       assert.strictEqual(yield* delivery!.pipe(Effect.timeout(5000)), "delivered")
+    }).pipe(Effect.scoped)
+  )
+  it.live("no more receipts are awaited than may be: the oldest becomes unknown", () =>
+    Effect.gen(function* () {
+      const centre = yield* SmsCentre.make()
+      const server = yield* SmppServer.serve({ port: 0, accounts: [account] }).pipe(
+        Effect.provideService(SmsCentre.SmsCentre, centre)
+      )
+      const client = yield* SmppClient.make({ host: "127.0.0.1", port: server.port, ...account, maxAwaited: 1 })
+      const first = yield* client.submit(submission(Uint8Array.of(1)))
+      const second = yield* client.submit(submission(Uint8Array.of(2)))
+      assert.strictEqual(yield* first.delivery!.pipe(Effect.timeout(5000)), "unknown")
+      yield* centre.attach(number, () => Effect.void)
+      assert.strictEqual(yield* second.delivery!.pipe(Effect.timeout(5000)), "delivered")
+    }).pipe(Effect.scoped)
+  )
+  it.live("messages that nobody takes are refused for the time being", () =>
+    Effect.gen(function* () {
+      const centre = yield* SmsCentre.make()
+      const server = yield* SmppServer.serve({ port: 0, accounts: [account] }).pipe(
+        Effect.provideService(SmsCentre.SmsCentre, centre)
+      )
+      const client = yield* SmppClient.make({ host: "127.0.0.1", port: server.port, ...account, capacity: 1 })
+      while (!(yield* client.bound)) yield* Effect.sleep(10)
+      const { receipt: _receipt, ...message } = submission(Uint8Array.of(1))
+      for (const _ of [1, 2, 3]) yield* server.deliver("esme", message)
+      yield* Effect.sleep(100)
+      assert.strictEqual(yield* Queue.size(client.incoming), 1)
     }).pipe(Effect.scoped)
   )
   it.live("the link is a layer", () =>

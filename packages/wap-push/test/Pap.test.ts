@@ -105,7 +105,11 @@ describe("PAP messages", () => {
     it(`${message._tag}: every single-bit change is refused or a message`, () => {
       for (const flipped of bitFlips(get(encodePap(message)))) {
         const decoded = decodePap(flipped)
-        if (Result.isSuccess(decoded)) assert.isString(decoded.success.message._tag)
+        if (Result.isSuccess(decoded))
+          assert.deepStrictEqual(
+            get(decodePap(get(encodePap(decoded.success.message)))).message,
+            decoded.success.message
+          )
       }
     })
   }
@@ -183,6 +187,10 @@ describe("XML limits", () => {
     refused(`<a>${"&#65;".repeat(16_385)}</a>`)
     refused(`<a>${" ".repeat(262_144)}</a>`)
     refused('<?xml version="1.0" encoding="utf-16"?><a/>')
+    refused('<?xml version="1.1"?><a b="&#1;"/>')
+    refused("<a b='&#1;'/>")
+    refused("<a b='&#xd800;'/>")
+    refused("<a b='&#xffff;'/>")
     refused("<a>\xff</a>")
     refused("<a>\0</a>")
     refused("<a b='1' b='2'/>")
@@ -303,6 +311,53 @@ describe("PAP bodies", () => {
       assert.strictEqual(get(Push.fromEntity(request.content!)).contentType.media, media.media)
     })
   }
+  it("capabilities travel as the third part", () => {
+    const capabilities = { headers: [["Content-Type", "application/xml"]] as const, content: ascii("<rdf/>") }
+    const sent = get(encodePushBody(pushMessage, Push.toEntity(Push.push("text/plain", ascii("x"))), { capabilities }))
+    assert.deepStrictEqual(get(decodePapBody(sent)).capabilities, capabilities)
+  })
+  it("every prefix is refused, every single-bit change is refused or a message", () => {
+    const sent = get(
+      encodePushBody(
+        { _tag: "PushMessage", pushId: "x", addresses: [address] },
+        Push.toEntity(Push.push("text/plain", ascii("x")))
+      )
+    )
+    const end = sent.body.length - 4 // without the dashes of the last boundary
+    for (const body of prefixes(sent.body.subarray(0, end))) {
+      assert.isTrue(Result.isFailure(decodePapBody({ ...sent, body })))
+    }
+    for (const body of bitFlips(sent.body)) {
+      const decoded = decodePapBody({ ...sent, body })
+      if (Result.isSuccess(decoded) && decoded.success.content !== undefined) Push.fromEntity(decoded.success.content)
+    }
+  })
+  it("is total on any body under any type", () => {
+    const type = fc.constantFrom(
+      "application/xml",
+      "multipart/related; boundary=b",
+      'multipart/related; boundary="b c"',
+      "x",
+      ""
+    )
+    const pieces = fc.constantFrom(
+      "--b",
+      "\r\n",
+      "--",
+      "Content-Type: application/xml",
+      ": ",
+      "<pap>",
+      "<push-message push-id='a'>",
+      "x",
+      "\0"
+    )
+    fc.assert(
+      fc.property(type, fc.array(pieces, { maxLength: 30 }), (contentType, found) => {
+        decodePapBody({ contentType, body: ascii(found.join("")) })
+      }),
+      { numRuns: fuzzRuns }
+    )
+  })
   it("operations without content are a lone control entity", () => {
     const body = get(encodeControl({ _tag: "StatusQueryMessage", pushId: "x", addresses: [] }))
     assert.strictEqual(body.contentType, "application/xml")
@@ -441,6 +496,19 @@ describe("times and types", () => {
       assert.isUndefined(Timestamp.parse(bad), bad)
     }
     assert.isDefined(Timestamp.parse("2024-02-29T00:00:00Z"))
+  })
+  it("Content-Type fields are read in one way, whatever they hold", () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const parsed = parseContentType(text)
+        if (parsed !== undefined) assert.deepStrictEqual(parseContentType(formatContentType(parsed)), parsed)
+        parseHttpDate(text)
+        parsePapAddress(`WAPPUSH=${text}`)
+      }),
+      { numRuns: fuzzRuns }
+    )
+    assert.isUndefined(parseContentType(`text/${"x".repeat(2000)}`))
+    assert.strictEqual(formatContentType({ media: "a/b", parameters: [{ name: "n", value: 5 }] }), "a/b; n=5")
   })
   it("Content-Type fields", () => {
     const parsed = parseContentType('multipart/Related; boundary="a;\\"b"; type="application/xml";')

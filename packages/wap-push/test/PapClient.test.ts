@@ -5,14 +5,23 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { plmnAddress } from "../src/PapAddress.ts"
+import { Unencodable } from "../src/Malformed.ts"
 import { decodePapBody, encodeControl, type PapBody } from "../src/PapBody.ts"
 import * as PapClient from "../src/PapClient.ts"
-import type { PapError } from "../src/PapError.ts"
+import {
+  GatewayUnavailable,
+  NotSendable,
+  PapError,
+  PushIdInUse,
+  Refused,
+  Unauthorized,
+  UnexpectedAnswer
+} from "../src/PapError.ts"
 import type { PapMessage } from "../src/PapMessage.ts"
 import { type PapAnswer, PapTransport, TransportError } from "../src/PapTransport.ts"
 import { push } from "../src/Push.ts"
 import * as PushLedger from "../src/PushLedger.ts"
-import { resultCodes } from "../src/ResultCode.ts"
+import { judge, resultCodes } from "../src/ResultCode.ts"
 import { ascii, get } from "./support.ts"
 
 type Answer = PapAnswer | TransportError
@@ -232,6 +241,23 @@ describe("PAP client", () => {
       assert.lengthOf(asked, 0)
     })
   )
+  it("says what happened in words, with the code, and without the content", () => {
+    const result = judge(2001)!
+    for (const [reason, words] of [
+      [new Refused({ result }), "refused with 2001 forbidden"],
+      [new Refused({ result, desc: "no" }), "refused with 2001 forbidden: no"],
+      [new Unauthorized({ status: 401 }), "HTTP 401"],
+      [new GatewayUnavailable({ attempts: 3, detail: "reset" }), "after 3 attempts: reset"],
+      [new UnexpectedAnswer({ status: 200, detail: "no PAP document" }), "HTTP 200: no PAP document"],
+      [new PushIdInUse({ pushId: "a" }), "used for another push"],
+      [
+        new NotSendable({ failure: new Unencodable({ what: "address", detail: "none", clause: "PPG" }) }),
+        "address: none (PPG)"
+      ]
+    ] as const) {
+      assert.include(new PapError({ reason }).message, words)
+    }
+  })
   it.effect("the ledger keeps no more than it may", () =>
     Effect.gen(function* () {
       const ledger = yield* PushLedger.PushLedger
