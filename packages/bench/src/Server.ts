@@ -39,14 +39,17 @@ export const forkServer = async (module: URL, options: Readonly<Record<string, u
     execArgv: ["--conditions=@oma/source"],
     stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
-  const answer = async (): Promise<Answer> => {
-    const [first] = (await Promise.race([
-      once(child, "message"),
-      once(child, "exit").then(([code]) => [{ _tag: "Failed", why: `the server ended with ${code}` }])
-    ])) as [Answer]
-    if (first._tag === "Failed") throw new Error(first.why)
-    return first
-  }
+  const answer = () =>
+    new Promise<Answer>((resolve, reject) => {
+      const settle = (reply: Answer): void => {
+        child.off("message", onMessage).off("exit", onExit)
+        if (reply._tag === "Failed") reject(new Error(reply.why))
+        else resolve(reply)
+      }
+      const onMessage = (message: unknown): void => settle(message as Answer)
+      const onExit = (code: number | null): void => settle({ _tag: "Failed", why: `the server ended with ${code}` })
+      child.on("message", onMessage).on("exit", onExit)
+    })
   const listening = await answer()
   if (listening._tag !== "Listening") throw new Error("the server did not say where it listens")
   return {
