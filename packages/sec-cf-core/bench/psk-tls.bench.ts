@@ -48,7 +48,7 @@ const someIndex = (): number => {
   return next
 }
 
-const compare = (kind: "constant" | "certificate", version: Version, atLeast: number): Comparison => {
+const compare = (kind: "constant" | "certificate", version: Version, atLeast: number, bound = false): Comparison => {
   const servers = new Map<Kind, Server>()
   const baselineVersion = kind === "certificate" ? "1.3" : version
   const serverOf = (side: Kind): Server => {
@@ -72,13 +72,13 @@ const compare = (kind: "constant" | "certificate", version: Version, atLeast: nu
     goal: "P11",
     name:
       kind === "constant"
-        ? `PSK-TLS ${version} handshakes with 1 M keys, against node:tls with one constant key`
+        ? `PSK-TLS ${version} handshakes with 1 M keys${bound ? " bound to name and suite" : ""}, against node:tls with one constant key`
         : `PSK-TLS ${version} handshakes with 1 M keys, against a P-256 certificate in TLS 1.3`,
     atLeast,
     ours: sampler("ours"),
     baseline: sampler(kind),
     check: async () => {
-      servers.set("ours", await forkServer(module, { kind: "ours", version }))
+      servers.set("ours", await forkServer(module, { kind: "ours", version, bound }))
       servers.set(kind, await forkServer(module, { kind, version }))
       const expected = version === "1.3" ? "TLS_AES_128_GCM_SHA256" : suite
       for (const index of [0, 1, identities - 1]) {
@@ -95,6 +95,7 @@ const compare = (kind: "constant" | "certificate", version: Version, atLeast: nu
 
 const bench: Bench = [
   compare("constant", "1.2", 0.9),
+  compare("constant", "1.2", 0.9, true),
   compare("constant", "1.3", 0.9),
   compare("certificate", "1.2", 1.5)
 ]

@@ -30,11 +30,11 @@ const oneSuite = (): TlsProfile.TlsProfile => {
   return { ...profile, suites: profile.suites.filter(({ openssl }) => openssl === suite) }
 }
 
-const ours = (version: unknown) => {
+const ours = (version: unknown, boundKeys: boolean) => {
   const table = pskTable(identities)
   for (let i = 0; i < identities; i++) table.set(identityOf(i), keyOf(i))
   const profile = version === "1.3" ? TlsProfile.psk() : oneSuite()
-  return tlsServer({ profile, psk: { lookup: table.get, hint: "3GPP-bootstrapping" } }, (socket) => {
+  return tlsServer({ profile, psk: { lookup: table.get, boundKeys, hint: "3GPP-bootstrapping" } }, (socket) => {
     socket.on("error", () => undefined)
     socket.end("x")
   }).server
@@ -77,8 +77,9 @@ const certificate = async () => {
   )
 }
 
-export const start = async ({ kind, version }: Readonly<Record<string, unknown>>) => {
-  const server = kind === "ours" ? ours(version) : kind === "constant" ? constant(version) : await certificate()
+export const start = async ({ kind, version, bound }: Readonly<Record<string, unknown>>) => {
+  const server =
+    kind === "ours" ? ours(version, bound === true) : kind === "constant" ? constant(version) : await certificate()
   server.on("tlsClientError", (error) => console.error(error.message))
   server.listen(0, "127.0.0.1")
   await once(server, "listening")

@@ -143,7 +143,13 @@ const attempt = (
       return fail("OMA_SERVER_WITHOUT_KEY", "the handshake did not run on the pre-shared key")
     }
     if (psk === undefined && !socket.authorized) return fail("OMA_SERVER", "the server is not authenticated")
-    const connection = describeSocket(socket, { id: `client-${++made}`, identity, serverName })
+    const connection = describeSocket(socket, {
+      id: `client-${++made}`,
+      identity,
+      serverName,
+      address: socket.remoteAddress ?? "",
+      port: socket.remotePort
+    })
     if (connection === undefined) return fail("ERR_SSL_NO_CIPHER_MATCH", "the suite is not known")
     finish({ socket, connection })
   })

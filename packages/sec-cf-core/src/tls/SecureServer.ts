@@ -1,14 +1,14 @@
 /**
  * TLS and HTTPS servers that know who is on the other end: by pre-shared key, by certificate, or both.
  *
- * Every connection is stopped at its ClientHello, which is read for the server's name and the suite to come, and only then
- * handed to Node. So a key that is bound to name and suite can be found, and whoever says nothing costs next to nothing.
+ * Where keys are bound to name and suite, every connection is stopped at its ClientHello, which is read for both and only
+ * then handed to Node. So the key can be found, and whoever says nothing costs next to nothing.
  *
  * @layer binding
  */
 import { randomBytes } from "node:crypto"
 import * as Https from "node:https"
-import type * as Net from "node:net"
+import * as Net from "node:net"
 import * as Tls from "node:tls"
 import type { Connection } from "@oma/sa-policy"
 import * as Result from "effect/Result"
@@ -18,6 +18,7 @@ import { decodeIdentity, encodeIdentity } from "./PskIdentity.ts"
 import { nodeOptions, profileOf, type ServerCertificate, type ServerOptions } from "./ServerOptions.ts"
 import { describeSocket, ranOnKey } from "./SocketConnection.ts"
 import { type PskRefusal, TlsEvent } from "./TlsEvent.ts"
+import { type TlsVersion, tlsVersions } from "./TlsProfile.ts"
 
 export interface SecureServer<S extends Net.Server> {
   /** Call `listen` on it. Of an HTTPS server, take requests with `on("request")` and `connectionOf(request.socket)`. */
@@ -45,7 +46,7 @@ interface Accepted {
   pending: boolean
 }
 
-const noBytes = new Uint8Array(0)
+const ignore = (): void => undefined
 
 // both spellings of one identity are one peer
 const canonical = (identity: string): string => {
@@ -53,8 +54,17 @@ const canonical = (identity: string): string => {
   return parts === undefined ? identity : encodeIdentity(parts)
 }
 
-// Node does not say which accepted connection a TLS socket stands on; the peer's address and port do
 const endpoint = (socket: Net.Socket): string => `${socket.remoteAddress} ${socket.remotePort}`
+
+const versionOf = (socket: Tls.TLSSocket): TlsVersion =>
+  tlsVersions.find((version) => version === socket.getProtocol()) ?? "TLSv1.2"
+
+// Node types it as a string: it is null before it is known and false where there is none
+const nameOf = (socket: Tls.TLSSocket & { readonly servername?: string | false | null }): string | undefined =>
+  typeof socket.servername === "string" ? socket.servername.toLowerCase() : undefined
+
+const mark = Symbol("accepted")
+type Marked = Net.Socket & { [mark]?: Accepted }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be in an identity
 const unprintable = /[\u0000-\u001f\u007f]/
@@ -65,8 +75,9 @@ const build = <S extends Tls.Server>(
   onSecure: (socket: Tls.TLSSocket, connection: Connection.Connection) => void
 ): SecureServer<S> => {
   const { psk, limits } = options
+  const bound = psk !== undefined && psk.boundKeys !== false
   const profile = profileOf(options)
-  const tell = options.onEvent ?? (() => undefined)
+  const tell = options.onEvent ?? ignore
   const maxUnauthenticated = limits?.maxUnauthenticated ?? 256
   const maxPerAddress = limits?.maxUnauthenticatedPerAddress ?? 64
   const handshakeTimeout = limits?.handshakeTimeout ?? 10_000
@@ -87,16 +98,34 @@ const build = <S extends Tls.Server>(
     else perAddress.set(state.address, left)
   }
 
-  const findKey = (state: Accepted | undefined, identity: string): Uint8Array | PskRefusal => {
-    if (psk === undefined || state?.hello === undefined) return "suite not determined"
+  // Node keeps the accepted socket under its TLS socket without saying so in its documentation; the peer's address and port
+  // lead to it as well, but asking the system for them costs a twentieth of a handshake
+  const stateOf = (socket: Tls.TLSSocket): Accepted | undefined => {
+    const raw: unknown = "_parent" in socket ? socket._parent : undefined
+    const marked = raw instanceof Net.Socket ? (raw as Marked)[mark] : undefined
+    return marked ?? accepted.get(endpoint(socket))
+  }
+
+  const refuseHello = (state: Accepted, reason: string): void => {
+    if (state.raw.destroyed) return
+    state.raw.destroy()
+    tell(TlsEvent.HelloRefused({ address: state.address, reason }))
+  }
+
+  const findKey = (socket: Tls.TLSSocket, state: Accepted | undefined, identity: string): Uint8Array | PskRefusal => {
+    if (psk === undefined || state === undefined) return "suite not determined"
     if (identity === "" || identity.length > (psk.maxIdentity ?? 256) || unprintable.test(identity)) {
       return "malformed identity"
     }
     const { hello, negotiated } = state
-    if (negotiated === undefined) return "suite not determined"
+    if (bound && (hello === undefined || negotiated === undefined)) return "suite not determined"
     let key: Uint8Array | undefined
     try {
-      key = psk.lookup(identity, { ...negotiated, serverName: hello.serverName, address: state.address })
+      key = psk.lookup(identity, {
+        ...(negotiated ?? { version: versionOf(socket) }),
+        serverName: hello === undefined ? nameOf(socket) : hello.serverName,
+        address: state.address
+      })
     } catch {
       return "lookup failed"
     }
@@ -105,10 +134,10 @@ const build = <S extends Tls.Server>(
   }
 
   const pskCallback = (socket: Tls.TLSSocket, identity: string): Uint8Array | null => {
-    const state = accepted.get(endpoint(socket))
+    const state = stateOf(socket)
     // TLS 1.3 asks for one identity after the other until one is found; an earlier one counts no more
     if (state !== undefined) state.identity = undefined
-    const key = findKey(state, identity)
+    const key = findKey(socket, state, identity)
     if (typeof key === "string") {
       const address = state?.address ?? ""
       tell(TlsEvent.PskRefused({ address, identity: identity.slice(0, 256), reason: key }))
@@ -123,7 +152,7 @@ const build = <S extends Tls.Server>(
 
   const inner = server.listeners("connection")
   server.removeAllListeners("connection")
-  server.on("connection", (raw: Net.Socket) => {
+  server.on("connection", (raw: Marked) => {
     const address = raw.remoteAddress
     const refuse = (reason: TlsEvent & { readonly _tag: "ConnectionRefused" }) => {
       raw.destroy()
@@ -152,55 +181,48 @@ const build = <S extends Tls.Server>(
       pending: true
     }
     accepted.set(key, state)
+    raw[mark] = state
     pending++
     perAddress.set(address, mine + 1)
-    raw.on("error", () => undefined) // "close" follows
+    const timer = bound ? setTimeout(refuseHello, handshakeTimeout, state, "no ClientHello in time") : undefined
+    raw.on("error", ignore) // "close" follows
     raw.once("close", () => {
+      clearTimeout(timer)
       settle(state)
       accepted.delete(key)
     })
-    awaitHello(state)
-  })
-
-  const awaitHello = (state: Accepted): void => {
-    const { raw, address } = state
-    let stream: Uint8Array = noBytes
-    const leave = () => {
-      clearTimeout(timer)
-      raw.off("readable", onReadable)
-      raw.off("end", onEnd)
-      raw.off("error", onEnd)
-      raw.off("close", leave)
+    if (!bound) {
+      for (const listener of inner) listener.call(server, raw)
+      return
     }
-    const refuse = (reason: string) => {
-      leave()
-      raw.destroy()
-      tell(TlsEvent.HelloRefused({ address, reason }))
-    }
-    const onEnd = () => refuse("closed before its ClientHello")
+    raw.once("end", () => {
+      if (state.hello === undefined) refuseHello(state, "closed before its ClientHello")
+    })
+    let stream: Uint8Array | undefined
     const onReadable = () => {
       const chunk: Uint8Array | null = raw.read()
-      if (chunk === null) return
-      stream = stream.length === 0 ? chunk : Buffer.concat([stream, chunk])
-      const decoded = decodeClientHello(stream, hello)
-      if (Result.isFailure(decoded)) return refuse(`${decoded.failure.reason} (${decoded.failure.clause})`)
-      if (decoded.success === undefined) return
-      leave()
-      state.hello = decoded.success
-      if (psk !== undefined) state.negotiated = negotiatePsk(profile, decoded.success)
-      raw.unshift(stream)
-      for (const listener of inner) listener.call(server, raw)
+      if (chunk !== null) {
+        stream = stream === undefined ? chunk : Buffer.concat([stream, chunk])
+        const decoded = decodeClientHello(stream, hello)
+        if (Result.isFailure(decoded)) {
+          return refuseHello(state, `${decoded.failure.reason} (${decoded.failure.clause})`)
+        }
+        if (decoded.success !== undefined) {
+          clearTimeout(timer) // Node's own begins
+          state.hello = decoded.success
+          state.negotiated = negotiatePsk(profile, decoded.success)
+          raw.unshift(stream)
+          for (const listener of inner) listener.call(server, raw)
+          return
+        }
+      }
+      raw.once("readable", onReadable)
     }
-    const timer = setTimeout(() => refuse("no ClientHello in time"), handshakeTimeout)
-    raw.on("readable", onReadable)
-    raw.on("end", onEnd)
-    raw.on("error", onEnd)
-    raw.on("close", leave)
-    onReadable()
-  }
+    raw.once("readable", onReadable)
+  })
 
   server.on("tlsClientError", (error: Error & { readonly code?: string }, socket: Tls.TLSSocket) => {
-    const state = accepted.get(endpoint(socket))
+    const state = stateOf(socket)
     const address = state?.address ?? socket.remoteAddress ?? ""
     if (state !== undefined) settle(state)
     socket.destroy() // Node leaves that to the listener; the alert is out already
@@ -216,13 +238,13 @@ const build = <S extends Tls.Server>(
 
   // before the listener of HTTP, so that no request is read on a connection that does not hold
   server.prependListener("secureConnection", (socket: Tls.TLSSocket) => {
-    const state = accepted.get(endpoint(socket))
+    const state = stateOf(socket)
     const refuse = (reason: string) => {
       socket.destroy()
       const identity = state?.identity === undefined ? {} : { identity: state.identity }
       tell(TlsEvent.NotAuthenticated({ address: state?.address ?? "", reason, ...identity }))
     }
-    if (state?.hello === undefined) return refuse("connection not known")
+    if (state === undefined) return refuse("connection not known")
     settle(state)
     const onKey = psk !== undefined && ranOnKey(socket)
     const identity = onKey ? state.identity : undefined
@@ -230,10 +252,20 @@ const build = <S extends Tls.Server>(
     if (psk !== undefined && !onKey && options.certificate === undefined) return refuse("no pre-shared key")
     const { negotiated } = state
     const cipher = socket.getCipher().name
-    if (onKey && (negotiated?.version !== socket.getProtocol() || (negotiated?.suite?.openssl ?? cipher) !== cipher)) {
+    if (
+      onKey &&
+      bound &&
+      (negotiated?.version !== socket.getProtocol() || (negotiated?.suite?.openssl ?? cipher) !== cipher)
+    ) {
       return refuse("another suite than the key was chosen for")
     }
-    const connection = describeSocket(socket, { id: state.id, identity, serverName: state.hello.serverName })
+    const connection = describeSocket(socket, {
+      id: state.id,
+      identity,
+      serverName: state.hello === undefined ? nameOf(socket) : state.hello.serverName,
+      address: state.address,
+      port: state.raw.remotePort
+    })
     if (connection === undefined) return refuse("suite not known")
     if (identity !== undefined) {
       const name = canonical(identity)

@@ -11,9 +11,12 @@ import type { Negotiated } from "./Negotiation.ts"
 import type { TlsEvent } from "./TlsEvent.ts"
 import * as TlsProfile from "./TlsProfile.ts"
 
-/** What is known when a key is asked for. A Ks_NAF depends on the server's name, and in TLS 1.2 on the suite. */
+/**
+ * What is known when a key is asked for. A Ks_NAF depends on the server's name, and in TLS 1.2 on the suite: both are here unless the
+ * server was told that its keys are not bound.
+ */
 export interface PskContext extends Negotiated {
-  /** The name of `server_name`, lower case. */
+  /** The name of `server_name`, lower case; `undefined` where the client sent none. */
   readonly serverName: string | undefined
   readonly address: string
 }
@@ -36,6 +39,11 @@ export interface ServerPsk {
    * @spec RFC 4279 2; TS 33.222 5.4
    */
   readonly unknownIdentity?: "alert" | "hide"
+  /**
+   * Keys depend on the server's name or on the suite, as every Ks_NAF does; `true`. Node's callback tells neither in time, so each
+   * ClientHello is read first, which costs about a tenth of a handshake. `false` saves that for keys that are the peer's alone.
+   */
+  readonly boundKeys?: boolean
   /** Octets of the shortest key; 16. */
   readonly minimumKey?: number
   /** Characters of the longest identity; 256. */
@@ -68,7 +76,7 @@ export interface ServerLimits {
   readonly maxUnauthenticatedPerAddress?: number
   /** Connections in all; 10,000. */
   readonly maxConnections?: number
-  /** Octets of the ClientHello; 16,384. */
+  /** Octets of the ClientHello, where it is read for bound keys; 16,384. */
   readonly maxHello?: number
   /** HTTP: octets of all headers of a request; 16,384. */
   readonly maxHeaderSize?: number

@@ -9,23 +9,25 @@ import type { Connection } from "@oma/sa-policy"
 import { decodeAlternativeNames } from "./CertificateNames.ts"
 import { suiteNamed, usesPsk } from "./CipherSuite.ts"
 
-const connections = new WeakMap<object, Connection.Connection>()
+// a property, because a WeakMap with an entry for each connection costs the collector more than the handshake's own objects do
+const known = Symbol("connection")
+type Described = Net.Socket & { [known]?: Connection.Connection }
 let strangers = 0
 
 /**
  * The connection that `socket` belongs to, with the pre-shared key identity or the validated certificate of the peer. For HTTP:
  * `connectionOf(request.socket)`. A socket that no server or client of this folder made counts as unprotected.
  */
-export const connectionOf = (socket: Net.Socket): Connection.Connection => {
-  const known = connections.get(socket)
-  if (known !== undefined) return known
+export const connectionOf = (socket: Described): Connection.Connection => {
+  const described = socket[known]
+  if (described !== undefined) return described
   const connection: Connection.Connection = {
     id: `unprotected-${++strangers}`,
     transport: "tcp",
     protection: { protocol: "none", level: 0 },
     peer: { address: socket.remoteAddress ?? "" }
   }
-  connections.set(socket, connection)
+  socket[known] = connection
   return connection
 }
 
@@ -58,13 +60,19 @@ export const ranOnKey = (socket: Tls.TLSSocket): boolean => {
  * was proved; a certificate is taken only where Node validated it. `undefined` where the suite is not known here.
  */
 export const describeSocket = (
-  socket: Tls.TLSSocket,
-  about: { readonly id: string; readonly identity: string | undefined; readonly serverName: string | undefined }
+  socket: Tls.TLSSocket & Described,
+  about: {
+    readonly id: string
+    readonly identity: string | undefined
+    readonly serverName: string | undefined
+    /** The peer's address and port. */
+    readonly address: string
+    readonly port: number | undefined
+  }
 ): Connection.Connection | undefined => {
   const suite = suiteNamed(socket.getCipher().name)
   if (suite === undefined) return undefined
   const certificate = about.identity === undefined && socket.authorized ? certificateOf(socket) : undefined
-  const port = socket.remotePort
   const connection: Connection.Connection = {
     id: about.id,
     transport: "tcp",
@@ -75,13 +83,13 @@ export const describeSocket = (
       suite: { openssl: suite.openssl, iana: suite.iana, code: suite.code }
     },
     peer: {
-      address: socket.remoteAddress ?? "",
-      ...(port === undefined ? {} : { port }),
+      address: about.address,
+      ...(about.port === undefined ? {} : { port: about.port }),
       ...(certificate === undefined ? {} : { certificate }),
       ...(about.identity === undefined ? {} : { pskIdentity: about.identity })
     },
     ...(about.serverName === undefined ? {} : { serverName: about.serverName })
   }
-  connections.set(socket, connection)
+  socket[known] = connection
   return connection
 }

@@ -11,12 +11,15 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
 })
 
-const start = async (limits: ServerLimits) => {
+const start = async (limits: ServerLimits, boundKeys = true) => {
   const events: Array<TlsEvent> = []
-  const made = tlsServer({ psk: { lookup: () => key }, limits, onEvent: (event) => events.push(event) }, (socket) => {
-    socket.on("error", () => undefined)
-    socket.write("hello")
-  })
+  const made = tlsServer(
+    { psk: { lookup: () => key, boundKeys }, limits, onEvent: (event) => events.push(event) },
+    (socket) => {
+      socket.on("error", () => undefined)
+      socket.write("hello")
+    }
+  )
   const port = await listen(made.server)
   stops.push(made.close)
   const connect = async () => {
@@ -79,6 +82,21 @@ describe("limits of a server", () => {
     await eventually(() =>
       events.some((one) => one._tag === "HandshakeFailed" && one.code === "ERR_TLS_HANDSHAKE_TIMEOUT")
     )
+  })
+
+  it("of a server that does not read the ClientHello itself: the same", async () => {
+    const { events, connect } = await start({ handshakeTimeout: 150, maxUnauthenticated: 1 }, false)
+    const silent = await connect()
+    const second = await connect()
+    await eventually(() => silent.closed && second.closed)
+    assert.deepStrictEqual(
+      events.map((one) => ("reason" in one ? one.reason : "")),
+      ["too many unauthenticated", "TLS handshake timeout"]
+    )
+    const http = await connect()
+    http.write("GET / HTTP/1.1\r\n\r\n")
+    await eventually(() => http.closed)
+    assert.strictEqual(events.at(-1)?._tag, "HandshakeFailed")
   })
 
   it("what comes first must be a ClientHello, and not a long one", async () => {

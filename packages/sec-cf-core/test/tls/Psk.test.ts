@@ -24,7 +24,7 @@ import {
   TlsProfile,
   tlsServer
 } from "../../src/tls/index.ts"
-import { listen } from "./Support.ts"
+import { eventually, listen } from "./Support.ts"
 
 const identity = "3GPP-bootstrapping;I1U8vpY3qJ0hiuZNrke/NQ==@bsf.ims.mnc001.mcc001.pub.3gppnetwork.org"
 const keyHex = "1ecf0a4f8817819d14f6760ceed49020ed8b68c09e7fde52a9bed5320423f828"
@@ -209,6 +209,38 @@ describe("PSK-TLS, our client and our server", () => {
       assert.strictEqual(server.connections.length, 0)
     })
   )
+
+  for (const version of versions) {
+    it.live(
+      `TLS ${version}: keys that are not bound are found without reading the ClientHello, and guarded alike`,
+      () =>
+        Effect.gen(function* () {
+          const asked: Array<PskContext> = []
+          const server = yield* Effect.promise(() =>
+            start({
+              psk: {
+                boundKeys: false,
+                lookup: (who, context) => {
+                  asked.push(context)
+                  return who === identity ? key : undefined
+                }
+              }
+            })
+          )
+          const profile = ourProfile(version)
+          yield* connectSecure(client(server.port, { profile }))
+          yield* Effect.promise(() => eventually(() => server.connections.length === 1))
+          assert.strictEqual(server.connections[0]?.peer.pskIdentity, identity)
+          assert.strictEqual(server.connections[0]?.serverName, name)
+          assert.strictEqual(asked[0]?.version, `TLSv${version}`)
+          const wrong = { credential: () => ({ identity, key: Redacted.make(new Uint8Array(32)) }) }
+          assert.strictEqual((yield* failureOf(client(server.port, { profile, psk: wrong }))).reason, "key refused")
+          const unknown = { credential: () => ({ identity: "nobody", key: Redacted.make(key) }) }
+          yield* failureOf(client(server.port, { profile, psk: unknown }))
+          assert.strictEqual(server.connections.length, 1)
+        }).pipe(Effect.scoped)
+    )
+  }
 
   it.live("finds keys that are bound to the suite: the client learns it by offering one at a time", () =>
     Effect.gen(function* () {
