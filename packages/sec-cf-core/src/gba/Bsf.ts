@@ -4,7 +4,15 @@
  * @layer service
  * @spec TS 33.220 4.5.2 and 4.5.3; TS 24.109 4; TS 29.109 5
  */
-import { type KeyVault, Primitives, type Sad, SecurityEvents, type Store, type Unavailable } from "@oma/sa-policy"
+import {
+  type Connection,
+  type KeyVault,
+  Primitives,
+  type Sad,
+  SecurityEvents,
+  type Store,
+  type Unavailable
+} from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"
 import { HttpExchange, type HttpHandler } from "@oma/sa-policy/http"
 import * as Clock from "effect/Clock"
@@ -14,8 +22,9 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { AkaVector } from "../aka/AkaFunctions.ts"
-import { AuthenticationVectorSource, type VectorError } from "../aka/AuthenticationVectorSource.ts"
+import { AuthenticationVectorSource, UnknownSubscriber, type VectorError } from "../aka/AuthenticationVectorSource.ts"
 import * as Autn from "../aka/Autn.ts"
+import type { Triplet } from "../aka/Gsm.ts"
 import * as AuthenticationInfo from "../digest/AuthenticationInfo.ts"
 import * as Authorization from "../digest/Authorization.ts"
 import * as Challenge from "../digest/Challenge.ts"
@@ -32,6 +41,7 @@ import type { Fqdn } from "./Fqdn.ts"
 import { GussSource } from "./GussSource.ts"
 import * as Impi from "./Impi.ts"
 import * as ProductToken from "./ProductToken.ts"
+import * as TwoG from "./TwoG.ts"
 import type { NafKeyMaterial, ZnRefused, ZnRequest } from "./Zn.ts"
 
 const { Event } = BsfBootstrap
@@ -49,6 +59,12 @@ export interface BsfOptions {
   readonly product?: string | undefined
   /** Whether `currenttime` goes into the answer; yes unless told otherwise. */
   readonly tellTime?: boolean | undefined
+  /**
+   * The switch for 2G GBA: where triplets of subscribers come from whom the source of vectors does not know. It is done inside TLS only.
+   */
+  readonly twoG?:
+    | { readonly triplet: (impi: string) => Effect.Effect<Triplet, UnknownSubscriber | Unavailable> }
+    | undefined
   /** The forms of the digest uri that are taken; see `DigestUri`. Exact unless given. */
   readonly uri?: DigestServer.ServerRules["uri"] | undefined
 }
@@ -93,6 +109,12 @@ const faultOf = (error: VectorError): BsfBootstrap.VectorFault => {
   }
 }
 
+/** A vector on its way into a challenge; `ksInput` for 2G GBA. */
+interface Fetched {
+  readonly vector: AkaVector
+  readonly ksInput: Uint8Array | undefined
+}
+
 /** What one request came to: the answer to send, with everything that the machine wanted done. */
 interface Exchange {
   readonly request: HttpExchange.HttpRequest
@@ -104,7 +126,7 @@ interface Exchange {
 
 const make = (options: BsfOptions) =>
   Effect.gen(function* () {
-    const { hash, random } = yield* Primitives.Primitives
+    const { hash, importKey, random } = yield* Primitives.Primitives
     const events = yield* SecurityEvents.SecurityEvents
     const source = yield* AuthenticationVectorSource
     const settings = yield* GussSource
@@ -131,8 +153,8 @@ const make = (options: BsfOptions) =>
     const respond = (status: number, fields: HttpExchange.HttpFields = [], body: Uint8Array | string = "") =>
       HttpExchange.response(status, [["Server", server], ...fields], body)
 
-    const challenge = (rand: Uint8Array, autn: Uint8Array): HttpExchange.HttpResponse => {
-      const field = Result.flatMap(DigestAka.encodeNonce(rand, autn), (nonce) =>
+    const challenge = (rand: Uint8Array, autn: Uint8Array, serverData?: Uint8Array): HttpExchange.HttpResponse => {
+      const field = Result.flatMap(DigestAka.encodeNonce(rand, autn, serverData), (nonce) =>
         Challenge.encode({
           realm: fqdn,
           nonce,
@@ -153,15 +175,36 @@ const make = (options: BsfOptions) =>
 
     const isGbaUicc = (impi: Impi.Impi) => Effect.map(settings.get(impi), (guss) => guss?.uiccType === "GBA_U")
 
+    const hmacSha256 = (octets: Uint8Array, data: Uint8Array): Uint8Array => {
+      const key = importKey(octets)
+      const mac = key.hmac("sha256", data)
+      key.dispose()
+      return mac
+    }
+
+    const twoGVector = Effect.fnUntraced(function* (impi: Impi.Impi, connection: Connection.Connection) {
+      if (options.twoG === undefined || connection.protection.protocol !== "tls") {
+        return yield* new UnknownSubscriber({ impi })
+      }
+      const ksInput = random(TwoG.KS_INPUT_LENGTH)
+      const made = TwoG.vector(hmacSha256, yield* options.twoG.triplet(impi), ksInput)
+      if (Result.isFailure(made)) return yield* new UnknownSubscriber({ impi })
+      return { vector: made.success, ksInput }
+    })
+
     const fetchVector = Effect.fnUntraced(function* (
+      { identity, request }: Exchange,
       impi: Impi.Impi,
-      identity: string,
       resynchronise?: { readonly rand: Uint8Array; readonly auts: Uint8Array }
     ) {
-      const vector = yield* source.vector({ impi, resynchronise })
+      const fetched = yield* source.vector({ impi, resynchronise }).pipe(
+        Effect.map((vector): Fetched => ({ vector, ksInput: undefined })),
+        Effect.catchTag("UnknownSubscriber", () => twoGVector(impi, request.connection))
+      )
       const notAfter = (yield* Clock.currentTimeMillis) + challengeMillis
-      yield* store.keepChallenge(vector, { impi, identity, notAfter })
-      return { vector, notAfter }
+      const gbaType = fetched.ksInput === undefined ? "3G_GBA" : "2G_GBA"
+      yield* store.keepChallenge(fetched.vector, { impi, identity, gbaType, notAfter })
+      return { fetched, notAfter }
     })
 
     /** Carries the machine on until it has an answer. Every round but the last fetches a vector, so three are the most there are. */
@@ -170,7 +213,7 @@ const make = (options: BsfOptions) =>
       state: BsfBootstrap.State,
       event: BsfBootstrap.Event,
       rounds = 3,
-      fetched?: AkaVector
+      fetched?: Fetched
     ): Effect.Effect<HttpExchange.HttpResponse, Unavailable> =>
       Effect.gen(function* () {
         const step = BsfBootstrap.step(state, event)
@@ -181,23 +224,23 @@ const make = (options: BsfOptions) =>
             case "FetchVector":
             case "FetchAfterAuts": {
               const resynchronise = action._tag === "FetchAfterAuts" ? action : undefined
-              const outcome = yield* Effect.result(fetchVector(action.impi, exchange.identity, resynchronise))
+              const outcome = yield* Effect.result(fetchVector(exchange, action.impi, resynchronise))
               if (Result.isFailure(outcome)) {
                 const why = faultOf(outcome.failure)
                 yield* events.emit("Refused", { ...where, subject: action.impi, detail: `vector: ${why}` })
                 return yield* run(exchange, next, Event.VectorFailed({ why }), rounds - 1)
               }
-              const { vector, notAfter } = outcome.success
-              const made = Event.VectorFetched({ rand: vector.rand, notAfter })
-              return yield* run(exchange, next, made, rounds - 1, vector)
+              const { fetched, notAfter } = outcome.success
+              const made = Event.VectorFetched({ rand: fetched.vector.rand, notAfter })
+              return yield* run(exchange, next, made, rounds - 1, fetched)
             }
             case "SendChallenge": {
               if (fetched === undefined || next._tag !== "Challenged") return respond(503)
-              const autn = (yield* isGbaUicc(next.impi))
-                ? Autn.star(hash("sha1"), fetched.autn, fetched.ik)
-                : fetched.autn
+              const { vector, ksInput } = fetched
+              const starred = ksInput === undefined && (yield* isGbaUicc(next.impi))
+              const autn = starred ? Autn.star(hash("sha1"), vector.autn, vector.ik) : vector.autn
               yield* events.emit("Challenged", { ...where, subject: next.impi, clause: "TS 33.220 4.5.2" })
-              return challenge(action.rand, autn)
+              return challenge(action.rand, autn, ksInput)
             }
             case "SendDecoy":
               return decoy()
@@ -263,7 +306,7 @@ const make = (options: BsfOptions) =>
       const right = yield* store.bootstrap(open, verdict.ks, {
         bsf: fqdn,
         notAfter,
-        gbaUicc: guss?.uiccType === "GBA_U",
+        gbaUicc: open.gbaType === "3G_GBA" && guss?.uiccType === "GBA_U",
         tmpi: ProductToken.has(userAgent, ProductToken.tokens.tmpi)
       })
       if (right) yield* announce(btid)

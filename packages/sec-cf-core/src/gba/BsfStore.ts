@@ -40,8 +40,12 @@ export interface OpenChallenge {
   readonly impi: Impi
   /** The name under which it was asked for: IMPI or TMPI. */
   readonly identity: string
+  readonly gbaType: GbaType
   readonly notAfter: number
 }
+
+const gbaTypes: ReadonlyArray<string> = ["3G_GBA", "2G_GBA", "GBA_DIGEST"]
+const isGbaType = (text: string | undefined): text is GbaType => text !== undefined && gbaTypes.includes(text)
 
 /** What the vector of an open challenge lends: all three end with the call. */
 export interface LentVector {
@@ -91,10 +95,7 @@ export const make = Effect.gen(function* () {
       Effect.catchTag(["Conflict", "Unacceptable"], lost)
     )
 
-  const keepChallenge = Effect.fnUntraced(function* (
-    vector: AkaVector,
-    given: { readonly impi: Impi; readonly identity: string; readonly notAfter: number }
-  ) {
+  const keepChallenge = Effect.fnUntraced(function* (vector: AkaVector, given: Omit<OpenChallenge, "rand">) {
     const { rand, xres, ck, ik } = vector
     const now = yield* Clock.currentTimeMillis
     const octets = Bytes.concat(xres, ck, ik)
@@ -112,7 +113,7 @@ export const make = Effect.gen(function* () {
       createdAt: now,
       hardExpiry: given.notAfter,
       provenance: { by: "bsf", clause: "TS 33.220 4.5.2" },
-      attributes: { impi: given.impi, identity: given.identity }
+      attributes: { impi: given.impi, identity: given.identity, gbaType: given.gbaType }
     }
     // a RAND that exists already is one of 2^128, or a store that answers wrongly
     yield* Effect.catchIf(sad.add(sa, { with: [operation] }), (error) => error._tag !== "Unavailable", lost)
@@ -121,10 +122,11 @@ export const make = Effect.gen(function* () {
   const findChallenge = (rand: Uint8Array): Effect.Effect<OpenChallenge | undefined, Unavailable> =>
     sad.get(challengeId(rand)).pipe(
       Effect.map(({ sa, inbound }) => {
-        const { impi, identity } = sa.attributes
-        return inbound.highest > 0 || impi === undefined || identity === undefined || sa.hardExpiry === undefined
+        const { impi, identity, gbaType } = sa.attributes
+        if (inbound.highest > 0 || impi === undefined || identity === undefined) return undefined
+        return sa.hardExpiry === undefined || !isGbaType(gbaType)
           ? undefined
-          : { rand, impi: impi as Impi, identity, notAfter: sa.hardExpiry }
+          : { rand, impi: impi as Impi, identity, gbaType, notAfter: sa.hardExpiry }
       }),
       Effect.catchTag(["SaNotFound", "SaExpired", "SaRevoked", "SaOutOfScope"], () => Effect.succeed(undefined))
     )
@@ -180,7 +182,7 @@ export const make = Effect.gen(function* () {
       createdAt: now,
       hardExpiry: notAfter,
       provenance: { by: "bsf", from: challengeId(rand), clause: "TS 33.220 4.5.2" },
-      attributes: { impi, btid: BTid.make(rand, bsf), gbaType: "3G_GBA", uicc: gbaUicc ? "GBA_U" : "GBA" }
+      attributes: { impi, btid: BTid.make(rand, bsf), gbaType: open.gbaType, uicc: gbaUicc ? "GBA_U" : "GBA" }
     }
     operations.push(operation, Store.put(sa, "absent"))
     return yield* first(sad.accept(challengeId(rand), 1, { with: operations }))
@@ -189,14 +191,14 @@ export const make = Effect.gen(function* () {
   const findKs = (rand: Uint8Array): Effect.Effect<KeptKs | undefined, Unavailable> =>
     sad.get(ksId(rand)).pipe(
       Effect.map(({ sa }): KeptKs | undefined => {
-        const { impi, uicc } = sa.attributes
-        return impi === undefined || sa.hardExpiry === undefined
+        const { impi, uicc, gbaType } = sa.attributes
+        return impi === undefined || sa.hardExpiry === undefined || !isGbaType(gbaType)
           ? undefined
           : {
               impi: impi as Impi,
               rand,
               gbaUicc: uicc === "GBA_U",
-              gbaType: "3G_GBA",
+              gbaType,
               createdAt: sa.createdAt,
               notAfter: sa.hardExpiry
             }

@@ -16,6 +16,8 @@ export interface UbChallenge {
   readonly nonce: string
   readonly rand: Uint8Array
   readonly autn: Uint8Array
+  /** What the server put behind; Ks-input of 2G GBA is 16 octets. */
+  readonly serverData: Uint8Array
   readonly algorithm: "AKAv1-MD5" | "AKAv2-MD5"
   readonly qop: Challenge.Qop
   readonly opaque: string | undefined
@@ -46,9 +48,9 @@ export const fromFields = (
     if (qop === undefined) return malformed("no qop")
     const nonce = DigestAka.decodeNonce(challenge.nonce)
     if (Result.isFailure(nonce)) return malformed(nonce.failure.why)
-    const { rand, autn } = nonce.success
+    const { rand, autn, serverData } = nonce.success
     const { realm, opaque } = challenge
-    return Result.succeed({ realm, nonce: challenge.nonce, rand, autn, algorithm, qop, opaque })
+    return Result.succeed({ realm, nonce: challenge.nonce, rand, autn, serverData, algorithm, qop, opaque })
   }
   return malformed(`no challenge of ${accept.join(" or ")}`)
 }

@@ -5,7 +5,7 @@
  * @spec TS 33.220 4.5.2; TS 24.109 4
  */
 import { KeyVault, keyPurpose, Primitives, Store } from "@oma/sa-policy"
-import { Bytes } from "@oma/sa-policy/bytes"
+import { Bytes, type Hmac } from "@oma/sa-policy/bytes"
 import { HttpExchange, HttpHandler } from "@oma/sa-policy/http"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -15,7 +15,9 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
-import { AkaCard } from "../aka/AkaCard.ts"
+import { AkaCard, type CardUnavailable } from "../aka/AkaCard.ts"
+import type { Triplet } from "../aka/Gsm.ts"
+import { AkaAnswer } from "../aka/Usim.ts"
 import * as AuthenticationInfo from "../digest/AuthenticationInfo.ts"
 import * as Authorization from "../digest/Authorization.ts"
 import * as DigestAka from "../digest/DigestAka.ts"
@@ -28,6 +30,7 @@ import type { Impi, Tmpi } from "./Impi.ts"
 import * as Ks from "./Ks.ts"
 import type { NafId } from "./NafId.ts"
 import * as ProductToken from "./ProductToken.ts"
+import * as TwoG from "./TwoG.ts"
 import * as UbMessage from "./UbMessage.ts"
 import * as UeBootstrap from "./UeBootstrap.ts"
 
@@ -64,6 +67,13 @@ export interface UeOptions {
   /** The first product of `User-Agent`; `oma-ue` unless given. */
   readonly product?: string | undefined
   readonly limits?: UeBootstrap.UeLimits | undefined
+  /**
+   * The switch for 2G GBA: a SIM, which gives SRES (4 octets) and Kc (8) for a RAND. Its challenges are taken inside TLS only, and nobody
+   * but the TLS connection proves the network; leave it out for a card that does AKA.
+   */
+  readonly twoG?:
+    | { readonly authenticate: (rand: Uint8Array) => Effect.Effect<Omit<Triplet, "rand">, CardUnavailable> }
+    | undefined
 }
 
 /** The handset's part of GBA. */
@@ -95,7 +105,15 @@ interface Memory {
 
 const make = (options: UeOptions) =>
   Effect.gen(function* () {
-    const { random } = yield* Primitives.Primitives
+    const { importKey, random } = yield* Primitives.Primitives
+    const hmac =
+      (name: "md5" | "sha256"): Hmac =>
+      (key, data) => {
+        const secret = importKey(key)
+        const mac = secret.hmac(name, data)
+        secret.dispose()
+        return mac
+      }
     const vault = yield* KeyVault.KeyVault
     const store = yield* Store.Store
     const http = yield* HttpHandler.HttpClient
@@ -107,10 +125,25 @@ const make = (options: UeOptions) =>
     const one = yield* Semaphore.make(1)
     const userAgent = ProductToken.add(options.product ?? "oma-ue", ProductToken.tokens.tmpi)
 
+    /** Whether the last answer came over TLS. */
+    let secured = false
+
+    const askCard = Effect.fnUntraced(function* (challenge: UbMessage.UbChallenge) {
+      const { rand, autn, serverData } = challenge
+      if (options.twoG === undefined || !secured || !TwoG.isChallenge(challenge)) {
+        return yield* card.authenticate(rand, autn)
+      }
+      const { sres, kc } = yield* options.twoG.authenticate(rand)
+      const made = TwoG.vector(hmac("sha256"), { rand, sres, kc }, serverData)
+      if (Result.isFailure(made)) return yield* card.authenticate(rand, autn)
+      const { xres, ck, ik } = made.success
+      return AkaAnswer.Authenticated({ res: xres, ck, ik })
+    })
+
     const send = (parameters: Authorization.AuthorizationParameters) =>
       Effect.gen(function* () {
         const field = yield* Effect.fromResult(Authorization.encode(parameters))
-        return yield* http.call({
+        const answer = yield* http.call({
           method: "GET",
           url,
           fields: [
@@ -120,6 +153,8 @@ const make = (options: UeOptions) =>
           ],
           body: new Uint8Array(0)
         })
+        secured = answer.connection.protection.protocol === "tls"
+        return answer
       }).pipe(Effect.catchTag(["DigestMalformed", "HttpFailure"], () => Effect.succeed(undefined)))
 
     /** What a 401 or a refusal says. */
@@ -178,7 +213,7 @@ const make = (options: UeOptions) =>
             return refusalOf(yield* send({ username: identity, realm: bsf, nonce: "", uri: target, response: "" }))
           }
           case "AskCard":
-            return yield* card.authenticate(action.rand, action.autn).pipe(
+            return yield* askCard(action.challenge).pipe(
               Effect.map((answer): UeBootstrap.Event => Event.CardAnswered({ answer })),
               Effect.catchTag("CardUnavailable", () => Effect.succeed(Event.CardLost()))
             )
@@ -190,7 +225,7 @@ const make = (options: UeOptions) =>
           case "SendResponse": {
             const { identity, challenge, res, ck, ik } = action
             const v2 = challenge.algorithm === "AKAv2-MD5"
-            const password = v2 ? DigestAka.akaV2Password(hmacMd5, res, ik, ck) : res
+            const password = v2 ? DigestAka.akaV2Password(hmac("md5"), res, ik, ck) : res
             const { parameters, proof } = credentials(identity, challenge, password)
             const answer = yield* send(parameters)
             if (answer?.status !== 200) return refusalOf(answer)
@@ -211,14 +246,6 @@ const make = (options: UeOptions) =>
         }
       })
 
-    const { importKey } = yield* Primitives.Primitives
-    const hmacMd5 = (key: Uint8Array, data: Uint8Array): Uint8Array => {
-      const secret = importKey(key)
-      const mac = secret.hmac("md5", data)
-      secret.dispose()
-      return mac
-    }
-
     const erase = (id: string) =>
       Effect.ignore(Effect.flatMap(Clock.currentTimeMillis, (now) => store.transact([vault.removal(id)], now)))
 
@@ -234,9 +261,7 @@ const make = (options: UeOptions) =>
       Bytes.wipe(ck)
       Bytes.wipe(ik)
       const input = Ks.tmpiInput(rand, impi, bsf)
-      const secret = importKey(ks)
-      const tmpi = Result.isSuccess(input) ? Ks.tmpi(secret.hmac("sha256", input.success)) : undefined
-      secret.dispose()
+      const tmpi = Result.isSuccess(input) ? Ks.tmpi(hmac("sha256")(ks, input.success)) : undefined
       const key = yield* vault
         .put(ksPurpose, ks, { notAfter })
         .pipe(Effect.mapError((cause) => new BootstrapFailed({ reason: "vault unavailable", detail: cause._tag })))

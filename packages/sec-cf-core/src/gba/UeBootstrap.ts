@@ -71,7 +71,7 @@ export const Event = Data.taggedEnum<Event>()
 export type Action = Data.TaggedEnum<{
   /** The first request: the identity, an empty nonce and an empty response. */
   SendInitial: { readonly identity: Impi | Tmpi }
-  AskCard: { readonly rand: Uint8Array; readonly autn: Uint8Array }
+  AskCard: { readonly challenge: UbChallenge }
   SendResponse: {
     readonly identity: Impi | Tmpi
     readonly challenge: UbChallenge
@@ -126,10 +126,9 @@ const challenged = (run: Run, event: Extract<Event, { _tag: "Challenged" }>, lim
   if (!event.realmMatches) return fail(run.impi, "the challenge names another server")
   if (run.challenges >= limits.challenges) return fail(run.impi, "too many challenges")
   const { challenge } = event
-  const { rand, autn } = challenge
   return go(
     State.AwaitingCard({ run: { ...run, challenges: run.challenges + 1 }, challenge }),
-    Action.AskCard({ rand, autn })
+    Action.AskCard({ challenge })
   )
 }
 

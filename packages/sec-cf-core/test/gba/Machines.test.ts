@@ -37,6 +37,7 @@ const challenge: UbMessage.UbChallenge = {
   nonce: "n",
   rand: octets(16, 1),
   autn: octets(16, 2),
+  serverData: octets(0, 0),
   algorithm: "AKAv1-MD5",
   qop: "auth-int",
   opaque: undefined
