@@ -87,7 +87,7 @@ export class Sad extends Context.Service<
       options?: { readonly with?: ReadonlyArray<Operation> }
     ) => Effect.Effect<void, StoreError>
     readonly transact: (operations: ReadonlyArray<Operation>) => Effect.Effect<void, StoreError>
-    /** Removes what expired, at most `limit` entries (1,000 unless given); gives how many associations went. */
+    /** Removes what expired, at most `limit` entries (1,000 unless given); gives how many went. */
     readonly sweep: (limit?: number) => Effect.Effect<number, Unavailable>
     /** Revocations from now on, by whichever node. */
     readonly revocations: Stream.Stream<Revocation, Unavailable>
@@ -244,12 +244,12 @@ const make = (options: SadOptions) =>
       revoke,
       transact,
       sweep: Effect.fnUntraced(function* (limit = 1000) {
-        const gone = yield* store.sweep(yield* Clock.currentTimeMillis, limit)
-        for (const id of gone) {
+        const { associations, removed } = yield* store.sweep(yield* Clock.currentTimeMillis, limit)
+        for (const id of associations) {
           leases.delete(id)
           yield* events.emit("AssociationExpired", { enabler: "sa-policy", association: id })
         }
-        return gone.length
+        return removed
       }),
       revocations: store.revocations
     }

@@ -9,7 +9,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Exhausted, SaExpired, SaNotFound, SaRevoked, StoreError, Unavailable } from "./SaError.ts"
 import type { Revocation, SaId, StoredAssociation } from "./SecurityAssociation.ts"
-import type { Operation, Reservation, ReserveRequest, StoredRecord } from "./StoreOperation.ts"
+import type { Operation, Reservation, ReserveRequest, StoredRecord, Swept } from "./StoreOperation.ts"
 
 export * from "./StoreOperation.ts"
 
@@ -48,7 +48,7 @@ export class Store extends Context.Service<
       options: { readonly after?: string; readonly prefix?: string; readonly limit?: number; readonly now: number }
     ) => Effect.Effect<ReadonlyArray<StoredRecord>, Unavailable>
     /** Removes at most `limit` associations and records that ended before `now`; gives the names of the associations. */
-    readonly sweep: (now: number, limit: number) => Effect.Effect<ReadonlyArray<SaId>, Unavailable>
+    readonly sweep: (now: number, limit: number) => Effect.Effect<Swept, Unavailable>
     /** How many associations and records it holds. */
     readonly size: Effect.Effect<{ readonly associations: number; readonly records: number }, Unavailable>
     /** Revocations from now on, each once, whichever node made them. */

@@ -13,6 +13,7 @@ import { SaRevoked } from "./SaError.ts"
 import type { SaId, StoredAssociation } from "./SecurityAssociation.ts"
 import { Store } from "./Store.ts"
 import { Draft, type Grave, type Row, recordIsOver, reserve, storedOf, transact, type View } from "./StoreMachine.ts"
+import type { Swept } from "./StoreOperation.ts"
 import { isOver, storeLimits } from "./StoreRules.ts"
 
 /** What a caller sees of `row`, or the revocation that ended it. */
@@ -56,16 +57,17 @@ export const layer: Layer.Layer<Store> = Layer.sync(Store, () => {
     if (draft.burials.length > 0) signal.raise()
   }
 
-  const sweep = (now: number, limit: number): ReadonlyArray<SaId> => {
+  const sweep = (now: number, limit: number): Swept => {
     const gone: Array<SaId> = []
-    for (let left = Math.min(limit, storeLimits.sweep); left > 0; left--) {
+    let removed = 0
+    for (const most = Math.min(limit, storeLimits.sweep); removed < most; removed++) {
       const row = associations.first()
       if (row !== undefined && isOver(row, now)) {
         associations.remove(row.id)
         gone.push(row.id)
       } else if (!records.sweep(now) && !revocations.sweep(now)) break
     }
-    return gone
+    return { associations: gone, removed }
   }
 
   return Store.of({

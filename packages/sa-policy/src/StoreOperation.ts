@@ -99,3 +99,9 @@ export type Reservation =
  * recovered from a backup does. Things of an older epoch are stale.
  */
 export const epochRecord = { collection: "store", key: "epoch" } as const
+
+/** What a sweep removed: the names of the associations, and how many entries in all, records and old revocations among them. */
+export interface Swept {
+  readonly associations: ReadonlyArray<SaId>
+  readonly removed: number
+}

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as fc from "fast-check"
-import { Decision, DecisionTable, Level, SecurityPolicy } from "../src/index.ts"
+import { Decision, DecisionTable, Level, type SecurityPolicy } from "../src/index.ts"
 
 const modeNames = ["none", "digest", "basic", "tls", "gba"]
 const level = fc.constantFrom<Level.Level>(0, 1, 2, 3)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import {
-  Authenticator,
+  type Authenticator,
   ClientGuard,
   Connection,
   type Identity,

@@ -2,11 +2,11 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Layer } from "effect/Layer"
 import { saId } from "../src/SecurityAssociation.ts"
-import * as StoreMemory from "../src/StoreMemory.ts"
 import { accept, put, putRecord, Store } from "../src/Store.ts"
+import * as StoreMemory from "../src/StoreMemory.ts"
 import * as StoreSqlite from "../src/sqlite/StoreSqlite.ts"
-import * as StoreFaults from "../src/testing/StoreFaults.ts"
 import { anAssociation, moment } from "../src/testing/associations.ts"
+import * as StoreFaults from "../src/testing/StoreFaults.ts"
 
 const stores: ReadonlyArray<readonly [string, Layer<Store, unknown>]> = [
   ["memory", StoreMemory.layer],

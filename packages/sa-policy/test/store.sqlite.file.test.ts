@@ -391,7 +391,9 @@ const sameAsMemory = (history: ReadonlyArray<Step>) =>
         (store: Store["Service"]) => Effect.result(store.transact(operations, now)),
         (store: Store["Service"]) => Effect.result(store.reserve(request)),
         (store: Store["Service"]) =>
-          now % 5 === 0 ? Effect.map(store.sweep(now, 100), (gone) => gone.toSorted()) : Effect.void,
+          now % 5 === 0
+            ? Effect.map(store.sweep(now, 100), ({ associations, removed }) => [associations.toSorted(), removed])
+            : Effect.void,
         (store: Store["Service"]) => seenBy(store, now)
       ]) {
         assert.strictEqual(plain(yield* act(sqlite)), plain(yield* act(memory)))

@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import type { Entry } from "../RevocationLog.ts"
 import { type SaId, saId } from "../SecurityAssociation.ts"
 import type { Draft, Grave, RecordRow, Row, Terms, View } from "../StoreMachine.ts"
-import type { StoredRecord } from "../StoreOperation.ts"
+import type { StoredRecord, Swept } from "../StoreOperation.ts"
 import { recordLimits } from "../StoreOperation.ts"
 import { type Lease, revocationMemory } from "../StoreRules.ts"
 import {
@@ -371,8 +371,8 @@ export class Tables implements View {
     )
   }
 
-  /** Removes what ended by `now`, at most `limit` rows, and gives the names of the associations among them. */
-  sweep(now: number, limit: number): ReadonlyArray<SaId> {
+  /** Removes what ended by `now`, at most `limit` rows. */
+  sweep(now: number, limit: number): Swept {
     const most = Math.max(0, Math.floor(limit))
     const over = this.all(
       "SELECT c.slot, a.id FROM counter c CROSS JOIN association a ON a.slot = c.slot WHERE c.ends <= ? ORDER BY c.ends LIMIT ?",
@@ -387,7 +387,7 @@ export class Tables implements View {
     let left = most - gone.length
     left -= this.run("DELETE FROM record WHERE slot IN (SELECT slot FROM record WHERE ends <= ? LIMIT ?)", now, left)
     const sql = "DELETE FROM revocation WHERE place IN (SELECT place FROM revocation WHERE at <= ? LIMIT ?)"
-    this.run(sql, now - revocationMemory, left)
-    return gone
+    left -= this.run(sql, now - revocationMemory, left)
+    return { associations: gone, removed: most - left }
   }
 }

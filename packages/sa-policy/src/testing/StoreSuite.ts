@@ -430,12 +430,15 @@ export const suite = <E>(name: string, layer: Layer.Layer<Store, E>, options: St
           )
         }
         yield* store.transact([put(anAssociation("stays")), putRecord("c", "stays", octets(1))], moment)
-        assert.deepStrictEqual(yield* store.sweep(end - 1, 100), [])
-        assert.deepStrictEqual(yield* store.sweep(end + 4, 3), ["s0", "s1", "s2"].map(saId))
+        assert.deepStrictEqual(yield* store.sweep(end - 1, 100), { associations: [], removed: 0 })
+        assert.deepStrictEqual(yield* store.sweep(end + 4, 3), {
+          associations: ["s0", "s1", "s2"].map(saId),
+          removed: 3
+        })
         assert.deepStrictEqual(yield* store.size, { associations: 8, records: 11 })
-        assert.deepStrictEqual(yield* store.sweep(end + 4, 6), ["s3", "s4"].map(saId))
+        assert.deepStrictEqual(yield* store.sweep(end + 4, 6), { associations: ["s3", "s4"].map(saId), removed: 6 })
         assert.deepStrictEqual(yield* store.size, { associations: 6, records: 7 })
-        assert.strictEqual((yield* store.sweep(end + 50, 1000)).length, 5)
+        assert.strictEqual((yield* store.sweep(end + 50, 1000)).removed, 11)
         assert.deepStrictEqual(yield* store.size, { associations: 1, records: 1 })
         assert.strictEqual(yield* failureTag(store.transact([accept(saId("s0"), 1)], moment)), "SaNotFound")
       })
@@ -449,7 +452,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Store, E>, options: St
         yield* store.sweep(moment + day - 1, 10)
         assert.strictEqual(yield* failureTag(store.get(saId("old"))), "SaRevoked")
         assert.strictEqual(yield* failureTag(store.find("test", octets(1))), "SaRevoked")
-        assert.deepStrictEqual(yield* store.sweep(moment + day, 10), [])
+        assert.deepStrictEqual(yield* store.sweep(moment + day, 10), { associations: [], removed: 1 })
         assert.isUndefined(yield* store.get(saId("old")))
         assert.isUndefined(yield* store.find("test", octets(1)))
       })
@@ -567,7 +570,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Store, E>, options: St
           yield* failureTag(store.transact([put(anAssociation("old", { wireId }))], moment + 1)),
           "Conflict"
         )
-        assert.deepStrictEqual(yield* store.sweep(moment + 1, 10), [old.id])
+        assert.deepStrictEqual((yield* store.sweep(moment + 1, 10)).associations, [old.id])
         assert.strictEqual((yield* store.find("test", wireId))?.sa.id, "new")
       })
     )
