@@ -57,9 +57,7 @@ const sevenBit = (octets: Uint8Array): string => {
   return text
 }
 
-/** Whether `token` stands inside an element: its end, text or octets. */
-const isContent = (token: number): boolean => token === end || token === opaque || isText(token)
-
+/** Whether `token` begins text. */
 const isText = (token: number): boolean => token === strI || token === strT || token === entity
 
 /** The MIBenum of UTF-8. */
@@ -178,19 +176,8 @@ class Cursor {
     let isOver = false
     while (!isOver) {
       const token = this.byte(builder)
-      if (token === switchPage) {
-        pageIndex = this.byte(builder)
-        page = pages[pageIndex] ?? builder.fail("unknown vocabulary", "WBXML: code pages of this document")
-      } else if (isContent(token)) {
-        if (open === 0) builder.fail("syntax", "WBXML: the root element comes first")
-        if (token === end) {
-          builder.close()
-          isOver = --open === 0
-        } else if (token === opaque) this.opaque(builder)
-        else builder.addText(this.text(token, header, builder))
-      } else {
-        const tag = token & 0x3f
-        if (tag < literal) builder.fail("forbidden construct", "WBXML: no extensions or processing instructions")
+      const tag = token & 0x3f
+      if (tag >= literal) {
         if (tag === literal || token >= hasAttributes) this.named(token, page, header, builder)
         else {
           const name = page.names[tag]!
@@ -202,7 +189,17 @@ class Cursor {
           builder.close()
           isOver = open === 0
         }
-      }
+      } else if (token === switchPage) {
+        pageIndex = this.byte(builder)
+        page = pages[pageIndex] ?? builder.fail("unknown vocabulary", "WBXML: code pages of this document")
+      } else if (token !== end && token !== opaque && !isText(token)) {
+        builder.fail("forbidden construct", "WBXML: no extensions or processing instructions")
+      } else if (open === 0) builder.fail("syntax", "WBXML: the root element comes first")
+      else if (token === end) {
+        builder.close()
+        isOver = --open === 0
+      } else if (token === opaque) this.opaque(builder)
+      else builder.addText(this.text(token, header, builder))
     }
     if (this.at !== this.limit) builder.fail("syntax", "WBXML: nothing follows the root element")
   }
