@@ -9,7 +9,7 @@ import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 
 /** The file lets others read it, is no plain file, or is longer than a key file can be. */
-export class FileRefused extends Error {
+class FileRefused extends Error {
   override readonly name = "FileRefused"
 }
 

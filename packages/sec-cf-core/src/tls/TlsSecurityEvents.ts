@@ -52,8 +52,9 @@ export const tellSecurityEvents = Effect.fnUntraced(function* (where: {
   readonly interface?: string
 }) {
   const events = yield* SecurityEvents.SecurityEvents
+  const run = Effect.runForkWith(yield* Effect.context())
   return (event: TlsEvent): void => {
     const [tag, context] = told(event)
-    Effect.runFork(events.emit(tag, { ...where, ...context }))
+    run(events.emit(tag, { ...where, ...context }))
   }
 })

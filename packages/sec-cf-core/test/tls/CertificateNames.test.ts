@@ -39,7 +39,7 @@ describe("decodeAlternativeNames", () => {
       }),
       { numRuns }
     )
-  })
+  }, 300_000)
 })
 
 describe("identities", () => {

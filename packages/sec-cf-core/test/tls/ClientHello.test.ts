@@ -135,7 +135,7 @@ describe("ClientHello", () => {
       }),
       { numRuns }
     )
-  })
+  }, 300_000)
 })
 
 describe("negotiatePsk", () => {

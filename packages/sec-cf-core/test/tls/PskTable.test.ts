@@ -43,5 +43,5 @@ describe("PskTable", () => {
       }),
       { numRuns: Number(process.env["FUZZ_RUNS"] ?? 300) }
     )
-  })
+  }, 600_000)
 })
