@@ -1,7 +1,8 @@
 /** Our documents read by libwbxml, and its documents read by us. */
-import { Bytes } from "@oma/sa-policy/bytes"
+
 import { assert, it } from "@effect/vitest"
 import { describePeer, run } from "@oma/peers"
+import { Bytes } from "@oma/sa-policy/bytes"
 import * as fc from "fast-check"
 import { Chal, Cred, type SyncMl, Wbxml, Xml } from "../src/index.ts"
 import { captures, decode, got, open, same, wbxmlVectors, wire } from "./codec.ts"

@@ -1,5 +1,5 @@
-import { Bytes } from "@oma/sa-policy/bytes"
 import { assert, describe, it } from "@effect/vitest"
+import { Bytes } from "@oma/sa-policy/bytes"
 import { Redacted } from "effect"
 import { Chal, Cred, SyncMl, SyncMlCodec, Wbxml, Xml } from "../src/index.ts"
 import { captures, decode, got, hex, same, wbxmlVectors, wire, xml } from "./codec.ts"
