@@ -1,8 +1,16 @@
-import { CredentialStore, KeyVault, MasterKeys, type Primitives, Sad, SecurityEvents, type Store } from "@oma/sa-policy"
+import {
+  CredentialStore,
+  KeyVault,
+  MasterKeys,
+  type Primitives,
+  Sad,
+  SecurityEvents,
+  type Store,
+  StoreMemory
+} from "@oma/sa-policy"
 import { NodePrimitives } from "@oma/sa-policy/node"
 import { type AuthenticationVectorSource, Subscribers } from "@oma/sec-cf-core/aka"
 import { Layer } from "effect"
-import * as StoreMemory from "../../../sa-policy/src/StoreMemory.ts"
 
 /** The services above a store; a second call with the same master key and store is another node. */
 export type Services =
