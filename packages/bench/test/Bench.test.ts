@@ -101,10 +101,10 @@ describe("measure", () => {
 
   it("counts the operations of a call", async () => {
     const wait = () => new Promise((resolve) => setTimeout(resolve, 2))
-    const [one, ten] = [asyncWork(wait, { millis: 20 }), asyncWork(wait, { millis: 20, operations: 10 })]
-    const quotient = (await ten()) / (await one())
-    assert.isAbove(quotient, 5)
-    assert.isBelow(quotient, 20)
+    const [one, thousand] = [asyncWork(wait, { millis: 20 }), asyncWork(wait, { millis: 20, operations: 1000 })]
+    const quotient = (await thousand()) / (await one())
+    assert.isAbove(quotient, 50)
+    assert.isBelow(quotient, 20_000)
   })
 })
 
