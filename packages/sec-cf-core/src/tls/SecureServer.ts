@@ -48,10 +48,10 @@ interface Accepted {
 
 const ignore = (): void => undefined
 
-// both spellings of one identity are one peer
-const canonical = (identity: string): string => {
+/** The identity in both spellings that are met: they are one peer. */
+const spellings = (identity: string): ReadonlySet<string> => {
   const parts = decodeIdentity(identity)
-  return parts === undefined ? identity : encodeIdentity(parts)
+  return new Set(parts === undefined ? [identity] : [encodeIdentity(parts), `${parts.prefix}.${parts.bTid}`])
 }
 
 const endpoint = (socket: Net.Socket): string => `${socket.remoteAddress} ${socket.remotePort}`
@@ -268,12 +268,11 @@ const build = <S extends Tls.Server>(
     })
     if (connection === undefined) return refuse("suite not known")
     if (identity !== undefined) {
-      const name = canonical(identity)
-      const sockets = byIdentity.get(name) ?? new Set()
-      byIdentity.set(name, sockets.add(socket))
+      const sockets = byIdentity.get(identity) ?? new Set()
+      byIdentity.set(identity, sockets.add(socket))
       socket.once("close", () => {
         sockets.delete(socket)
-        if (sockets.size === 0) byIdentity.delete(name)
+        if (sockets.size === 0) byIdentity.delete(identity)
       })
     }
     onSecure(socket, connection)
@@ -284,7 +283,7 @@ const build = <S extends Tls.Server>(
   return {
     server,
     disconnect: (identity) => {
-      const sockets = [...(byIdentity.get(canonical(identity)) ?? [])]
+      const sockets = [...spellings(identity)].flatMap((spelling) => [...(byIdentity.get(spelling) ?? [])])
       for (const socket of sockets) socket.destroy()
       tell(TlsEvent.IdentityDisconnected({ identity, connections: sockets.length }))
       return sockets.length
