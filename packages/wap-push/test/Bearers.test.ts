@@ -133,6 +133,17 @@ describe("SMS centre", () => {
       assert.strictEqual(got, 0)
     }).pipe(Effect.scoped, Effect.provide(SmsCentre.layer()))
   )
+  it.effect("not even by a terminal that comes just after its time", () =>
+    Effect.gen(function* () {
+      const centre = yield* SmsCentre.SmsCentre
+      const { delivery } = yield* centre.submit(submission(Uint8Array.of(1), { validity: 500 }))
+      yield* TestClock.adjust(500)
+      let got = 0
+      yield* centre.attach(number, () => Effect.sync(() => got++))
+      assert.strictEqual(yield* delivery!, "expired")
+      assert.strictEqual(got, 0)
+    }).pipe(Effect.scoped, Effect.provide(SmsCentre.layer()))
+  )
   it.effect("is bounded for each subscriber and in all, and refuses what is no short message", () =>
     Effect.gen(function* () {
       const centre = yield* SmsCentre.SmsCentre
