@@ -40,6 +40,7 @@ import * as BTid from "./BTid.ts"
 import type { Fqdn } from "./Fqdn.ts"
 import { GussSource } from "./GussSource.ts"
 import * as Impi from "./Impi.ts"
+import type * as Ks from "./Ks.ts"
 import * as ProductToken from "./ProductToken.ts"
 import * as TwoG from "./TwoG.ts"
 import type { NafKeyMaterial, ZnRefused, ZnRequest } from "./Zn.ts"
@@ -59,6 +60,8 @@ export interface BsfOptions {
   readonly product?: string | undefined
   /** Whether `currenttime` goes into the answer; yes unless told otherwise. */
   readonly tellTime?: boolean | undefined
+  /** Is shown the octets S of every key for an application server. They name the subscriber, so show them with demonstration keys only. */
+  readonly onDerivation?: Ks.DerivationObserver | undefined
   /**
    * The switch for 2G GBA: where triplets of subscribers come from whom the source of vectors does not know. It is done inside TLS only.
    */
@@ -373,7 +376,7 @@ const make = (options: BsfOptions) =>
       )
     })
 
-    const key = yield* BsfKeys.make(fqdn, store)
+    const key = yield* BsfKeys.make(fqdn, store, options.onDerivation)
 
     return {
       fqdn,

@@ -27,7 +27,7 @@ export interface NafPrincipal {
 }
 
 /** The function that answers Zn for the server named `fqdn`. */
-export const make = Effect.fnUntraced(function* (fqdn: Fqdn, store: BsfStore) {
+export const make = Effect.fnUntraced(function* (fqdn: Fqdn, store: BsfStore, observe?: Ks.DerivationObserver) {
   const events = yield* SecurityEvents.SecurityEvents
   const settings = yield* GussSource
   return Effect.fnUntraced(function* (principal: NafPrincipal, request: ZnRequest) {
@@ -62,6 +62,8 @@ export const make = Effect.fnUntraced(function* (fqdn: Fqdn, store: BsfStore) {
     if (Result.isFailure(inputs)) return yield* refuse("malformed", "TS 33.220 B.2")
     const { me, uicc } = inputs.success
     const withUicc = kept.gbaUicc && request.gbaUAware === true
+    observe?.({ key: "Ks_(ext_)NAF", s: me })
+    if (withUicc) observe?.({ key: "Ks_int_NAF", s: uicc })
     const keys = yield* store.withKs(kept, (hmac) => ({ me: hmac(me), uicc: withUicc ? hmac(uicc) : undefined }))
     if (keys === undefined) return yield* invalid
     const material: NafKeyMaterial = {

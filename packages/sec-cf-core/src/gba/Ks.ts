@@ -41,6 +41,15 @@ export const nafInput = (
 ): Result.Result<Uint8Array, ParameterTooLong> =>
   Kdf.input(FC, [LABEL[place], rand, Kdf.text(impi), NafId.encode(nafId)])
 
+/** One derivation, as an operator may look at it: the name of the key and S, which holds no secret. */
+export interface Derivation {
+  readonly key: "Ks_(ext_)NAF" | "Ks_int_NAF"
+  readonly s: Uint8Array
+}
+
+/** Is shown every S before a key is derived from it; must not throw. */
+export type DerivationObserver = (derivation: Derivation) => void
+
 /** Ks_NAF, Ks_ext_NAF or Ks_int_NAF, 32 octets. Fails as {@link nafInput}. @spec TS 33.220 B.3 */
 export const naf = (
   hmacSha256: Hmac,

@@ -194,34 +194,49 @@ export const make = Effect.fnUntraced(function* (
     key: NafKeys.NafKey | undefined
   ) => Effect.provideService(digestOf(context.connection).judge(context, presented), CurrentKey, key)
 
-  const judge: NafAuthenticator["judge"] = Effect.fnUntraced(function* (context, presented) {
-    if (Result.isFailure(presented.parsed)) return yield* judgeWith(context, presented, undefined)
-    const { realm, username } = presented.parsed.success
-    const btid = Result.getOrUndefined(BTid.parse(username))
-    const first = UaNaf.step(profile, UaNaf.State.Idle(), UaNaf.Event.Presented({ realm, btid }))
-    const find = Result.isSuccess(first) ? first.success[1][0] : undefined
-    if (Result.isFailure(first) || find?._tag !== "FindKey") {
-      const verdict = yield* judgeWith(context, presented, undefined)
-      return verdict._tag === "Rejected" && verdict.challenge !== undefined
-        ? rejected("realm of another server, or none of bootstrapping", verdict.challenge)
-        : verdict
+  /** What the machine makes of Digest's judgement; `verdict` has the challenge of a refusal in it. */
+  const conclude = (state: UaNaf.State, event: UaNaf.Event, verdict: Verdict, key?: NafKeys.NafKey): Verdict => {
+    const step = UaNaf.step(profile, state, event)
+    const end = Result.isSuccess(step) ? step.success[0] : undefined
+    if (end?._tag === "Admitted" && key !== undefined && verdict._tag === "Accepted") {
+      return { ...verdict, identity: { ...key.peer, method: mode, at: verdict.identity.at, credentialRef: key.sa.id } }
     }
+    const why = end?._tag === "Refused" ? end.why : "response is wrong"
+    const challenged = UaNaf.refusalStatus[why] === 401 && verdict._tag === "Rejected"
+    return rejected(why, challenged ? verdict.challenge : undefined)
+  }
+
+  const judge: NafAuthenticator["judge"] = Effect.fnUntraced(function* (context, presented) {
+    // without a key the same work is done as with one, and ends in the answer to a wrong response
+    const unkeyed = judgeWith(context, presented, undefined)
+    if (Result.isFailure(presented.parsed)) return yield* unkeyed
+    const { realm, username } = presented.parsed.success
+    const event = UaNaf.Event.Presented({ realm, btid: Result.getOrUndefined(BTid.parse(username)) })
+    const first = UaNaf.step(profile, UaNaf.State.Idle(), event)
+    const state = Result.isSuccess(first) ? first.success[0] : UaNaf.State.Idle()
+    if (state._tag !== "AwaitingKey") {
+      const verdict = yield* unkeyed
+      // a request that contradicts itself stays a bad request, whatever realm it names
+      return verdict._tag === "Rejected" && verdict.challenge === undefined
+        ? verdict
+        : conclude(UaNaf.State.Idle(), event, verdict)
+    }
+    const { btid, kind } = state
     const nafId: NafId.NafId = { fqdn, ua: (options.uaOf ?? uaOf)(context.connection) }
-    const found = yield* Effect.result(keys.find(find.btid, nafId, find.kind))
+    const found = yield* Effect.result(keys.find(btid, nafId, kind))
     if (Result.isFailure(found)) {
       const { failure } = found
       if (failure._tag === "Unavailable") return yield* failure
-      if (failure.reason === "not authorised") return rejected("not authorised")
+      const why = failure.reason === "not authorised" ? "not authorised" : "unknown B-TID"
+      return conclude(state, UaNaf.Event.KeyMissing({ why }), yield* unkeyed)
     }
-    const key = Result.isSuccess(found) ? found.success : undefined
+    const key = found.success
+    if (key === undefined) return conclude(state, UaNaf.Event.KeyMissing({ why: "key expired" }), yield* unkeyed)
     const verdict = yield* judgeWith(context, presented, key)
-    if (key === undefined) {
-      const why = Result.isSuccess(found) ? "key expired" : "unknown B-TID"
-      return rejected(why, verdict._tag === "Rejected" ? verdict.challenge : undefined)
-    }
+    // what Digest refuses it refuses in its own words: stale, replayed, malformed
     if (verdict._tag === "Rejected") return verdict
-    if (!authorised(key)) return rejected("not authorised")
-    return { ...verdict, identity: { ...key.peer, method: mode, at: verdict.identity.at, credentialRef: key.sa.id } }
+    const judged = UaNaf.Event.Judged({ verdict: authorised(key) ? "right" : "not authorised" })
+    return conclude(UaNaf.State.AwaitingVerdict({ btid, kind }), judged, verdict, key)
   })
 
   const authenticator: NafAuthenticator = {

@@ -67,6 +67,8 @@ export interface UeOptions {
   /** The first product of `User-Agent`; `oma-ue` unless given. */
   readonly product?: string | undefined
   readonly limits?: UeBootstrap.UeLimits | undefined
+  /** Is shown the octets S of every key for an application server. */
+  readonly onDerivation?: Ks.DerivationObserver | undefined
   /**
    * The switch for 2G GBA: a SIM, which gives SRES (4 octets) and Kc (8) for a RAND. Its challenges are taken inside TLS only, and nobody
    * but the TLS connection proves the network; leave it out for a card that does AKA.
@@ -323,6 +325,7 @@ const make = (options: UeOptions) =>
         if (kept === undefined || input === undefined || Result.isFailure(input)) {
           return yield* new NotBootstrapped({ impi })
         }
+        options.onDerivation?.({ key: place === "me" ? "Ks_(ext_)NAF" : "Ks_int_NAF", s: input.success })
         return yield* vault
           .use({ id: kept.key.id, purpose: ksPurpose, version: 1 }, ksPurpose, (secret) => {
             const key = secret.hmac("sha256", input.success)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { MasterKeys, Store } from "@oma/sa-policy"
 import type { HttpExchange, HttpHandler } from "@oma/sa-policy/http"
 import { Sqn, Subscribers, type Usim } from "@oma/sec-cf-core/aka"
-import { Bsf, BTid, Fqdn, GussSource, Impi, NafId, Ue } from "@oma/sec-cf-core/gba"
+import { Bsf, BTid, Fqdn, GussSource, Impi, type Ks, NafId, Ue } from "@oma/sec-cf-core/gba"
 import { Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
@@ -172,6 +172,29 @@ describe("bootstrapping", () => {
       )
     }).pipe(Effect.provide(bsfLayer()))
   )
+})
+
+describe("derivations", () => {
+  it.effect("show one S on both sides, and no secret", () => {
+    const seen: Array<Ks.Derivation> = []
+    const onDerivation: Ks.DerivationObserver = (derivation) => seen.push(derivation)
+    return Effect.gen(function* () {
+      yield* provision
+      const bsf = yield* Bsf.Bsf
+      yield* withUe(
+        Effect.gen(function* () {
+          const ue = yield* Ue.Ue
+          const { btid } = yield* ue.ensure
+          yield* ue.withKey(nafId, "me", () => undefined)
+          yield* bsf.key(naf, { btid, nafId })
+        }),
+        { ue: { onDerivation } }
+      )
+      assert.strictEqual(seen.length, 2)
+      assert.deepStrictEqual(seen[0], seen[1])
+      assert.include(toHex(seen[0]!.s), toHex(new TextEncoder().encode("gba-me")))
+    }).pipe(Effect.provide(bsfLayer({ onDerivation })))
+  })
 })
 
 describe("Zn", () => {
