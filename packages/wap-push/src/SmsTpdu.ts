@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import { fromSeptets, pack, toSeptets, unpack } from "./Gsm7.ts"
 import { type Malformed, malformed, type Unencodable, unencodable } from "./Malformed.ts"
 import { type Cursor, concat, cursor, octet, take } from "./Octets.ts"
-import { alphabetOf, type SmsAddress, typeOfNumber, userDataCapacity } from "./ShortMessage.ts"
+import { alphabetOf, type ShortMessage, type SmsAddress, typeOfNumber, userDataCapacity } from "./ShortMessage.ts"
 import { fromCivil, toCivil } from "./Timestamp.ts"
 
 interface Common {
@@ -239,3 +239,13 @@ export const encodeSmsTpdu = (tpdu: SmsTpdu): Result.Result<Uint8Array, Unencoda
     ])
   )
 }
+
+/** The short message that a terminal with the address `to` got in `deliver`, as `PushReceiver` takes it. */
+export const toShortMessage = (deliver: SmsDeliver, to: SmsAddress): ShortMessage => ({
+  from: deliver.from,
+  to,
+  protocolId: deliver.protocolId,
+  dataCoding: deliver.dataCoding,
+  hasHeader: deliver.hasHeader,
+  userData: deliver.userData
+})

@@ -65,7 +65,8 @@ const word = (octets: Uint8Array, at: number): number => (octets[at]! << 8) | oc
  * The header at the beginning of `userData` and the octets behind it.
  *
  * Elements may come in any order; of ports or concatenation given twice the last counts. A part number of 0 or above the
- * total is refused: such a message can belong to no set.
+ * total is refused: such a message can belong to no set. So is a known element of another length than its own. Both
+ * refusals are our own choice.
  */
 export const decodeUdh = (
   userData: Uint8Array

@@ -5,7 +5,7 @@ import { fromSeptets, pack, toSeptets, unpack } from "../src/Gsm7.ts"
 import * as Reassembly from "../src/Reassembly.ts"
 import { segment } from "../src/Segmentation.ts"
 import { alphabetOf, international, type ShortMessage, shortCode, typeOfNumber } from "../src/ShortMessage.ts"
-import { decodeSmsTpdu, encodeSmsTpdu, type SmsDeliver, type SmsSubmit } from "../src/SmsTpdu.ts"
+import { decodeSmsTpdu, encodeSmsTpdu, type SmsDeliver, type SmsSubmit, toShortMessage } from "../src/SmsTpdu.ts"
 import { decodeUdh, encodeUdh } from "../src/Udh.ts"
 import { bitFlips, fuzzRuns, get, hex, pduOf, prefixes, pushVectors, toHex } from "./support.ts"
 
@@ -350,6 +350,13 @@ describe("SMS TPDU", () => {
         if (Result.isSuccess(written)) assert.deepStrictEqual(decodeSmsTpdu(written.success, direction), decoded)
       }
     }
+  })
+  it("a delivered TPDU is a short message for the reassembly", () => {
+    const octets = get(encodeSmsTpdu(deliver))
+    const tpdu = get(decodeSmsTpdu(octets, "to-terminal"))
+    if (tpdu._tag !== "SmsDeliver") return assert.fail(tpdu._tag)
+    const outcome = Reassembly.accept(Reassembly.make(), toShortMessage(tpdu, international("1")), 0)
+    assert.isTrue(outcome._tag === "Complete" && outcome.datagram.ports?.destination === 2948)
   })
   it("7-bit data counts septets", () => {
     const septets = toSeptets("hellohello")!
