@@ -198,8 +198,8 @@ const compare = async (
 const bench: Bench = async () => {
   const bare = () => forkServer(module, { kind: "bare" })
   return [
-    judgement("MD5", 0.3),
-    judgement("SHA-256", 0.3),
+    judgement("MD5", 0.2),
+    judgement("SHA-256", 0.2),
     await compare(
       "Digest requests, replay-safe, against bare node:http",
       0.55,

@@ -7,7 +7,7 @@
 import * as Result from "effect/Result"
 import type { Qop } from "./Challenge.ts"
 import { DigestMalformed } from "./DigestError.ts"
-import { defaultFieldLimits, type FieldLimits, FieldScanner, isAscii, isToken, quote } from "./FieldScanner.ts"
+import { defaultFieldLimits, type FieldLimits, FieldScanner, isToken, quoteAscii } from "./FieldScanner.ts"
 
 /** Every directive may be absent. */
 export interface AuthenticationInfo {
@@ -82,16 +82,16 @@ export interface AuthenticationInfoParameters {
  * **Fails** with `DigestMalformed` where a value cannot stand in a header field.
  */
 export const encode = (info: AuthenticationInfoParameters): Result.Result<string, DigestMalformed> => {
-  const out: Array<string> = []
+  let out = ""
   for (const name of names) {
     const value = info[name]
     if (value === undefined) continue
     const bare = name === "qop" || name === "nc"
-    const text = bare ? (isToken(value) ? value : undefined) : isAscii(value) ? quote(value) : undefined
+    const text = bare ? (isToken(value) ? value : undefined) : quoteAscii(value)
     if (text === undefined) {
       return Result.fail(new DigestMalformed({ why: `${name} cannot be written`, clause: "RFC 7616 3.5", offset: 0 }))
     }
-    out.push(`${name}=${text}`)
+    out += out === "" ? `${name}=${text}` : `, ${name}=${text}`
   }
-  return Result.succeed(out.join(", "))
+  return Result.succeed(out)
 }

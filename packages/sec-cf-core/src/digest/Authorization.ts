@@ -16,6 +16,7 @@ import {
   isAscii,
   isToken,
   quote,
+  quoteAscii,
   toFieldText
 } from "./FieldScanner.ts"
 
@@ -311,7 +312,7 @@ export const encode = (answer: AuthorizationParameters): Result.Result<string, D
   ]
   for (const [name, value] of quoted) {
     if (value === undefined) continue
-    const text = isAscii(value) ? quote(value) : undefined
+    const text = quoteAscii(value)
     if (text === undefined) return unsayable(`${name} is not printable US-ASCII`)
     out += `, ${name}=${text}`
   }

@@ -12,9 +12,9 @@ import {
   type FieldLimits,
   FieldScanner,
   fromFieldText,
-  isAscii,
   isToken,
   quote,
+  quoteAscii,
   toFieldText
 } from "./FieldScanner.ts"
 
@@ -264,18 +264,18 @@ const unsayable = (why: string) => Result.fail(new DigestMalformed({ why, clause
 export const encode = (challenge: ChallengeParameters): Result.Result<string, DigestMalformed> => {
   const realm = quote(toFieldText(challenge.realm))
   if (realm === undefined) return unsayable("the realm holds a control character")
-  const nonce = isAscii(challenge.nonce) ? quote(challenge.nonce) : undefined
+  const nonce = quoteAscii(challenge.nonce)
   if (nonce === undefined) return unsayable("the nonce is not printable US-ASCII")
   let out = `Digest realm=${realm}, nonce=${nonce}`
   if (challenge.domain !== undefined && challenge.domain.length > 0) {
     if (challenge.domain.some((uri) => uri === "" || uri.includes(" "))) return unsayable("a domain URI holds a space")
     const domain = challenge.domain.join(" ")
-    const quoted = isAscii(domain) ? quote(domain) : undefined
+    const quoted = quoteAscii(domain)
     if (quoted === undefined) return unsayable("a domain URI is not printable US-ASCII")
     out += `, domain=${quoted}`
   }
   if (challenge.opaque !== undefined) {
-    const opaque = isAscii(challenge.opaque) ? quote(challenge.opaque) : undefined
+    const opaque = quoteAscii(challenge.opaque)
     if (opaque === undefined) return unsayable("opaque is not printable US-ASCII")
     out += `, opaque=${opaque}`
   }

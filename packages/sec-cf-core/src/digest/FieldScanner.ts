@@ -73,6 +73,16 @@ export const quote = (text: string): string | undefined => {
   return `${out + text.slice(from)}"`
 }
 
+/** `text` as a quoted-string of printable US-ASCII, or `undefined` where it holds anything else. */
+export const quoteAscii = (text: string): string | undefined => {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 32 || code > 126) return undefined
+    if (code === 34 || code === 92) return isAscii(text) ? quote(text) : undefined
+  }
+  return `"${text}"`
+}
+
 /** Text as the octets of its UTF-8 form, one code unit each: how a header field carries it. */
 export const toFieldText = (text: string): string => {
   if (isAscii(text)) return text
