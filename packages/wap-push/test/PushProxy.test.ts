@@ -20,7 +20,7 @@ import { push, toEntity } from "../src/Push.ts"
 import { pushEvents, pushStates, step } from "../src/PushLifecycle.ts"
 import { decodePushPdu } from "../src/PushPdu.ts"
 import * as PushProxy from "../src/PushProxy.ts"
-import { ascii, get, toHex } from "./support.ts"
+import { ascii, bitFlips, get, toHex } from "./support.ts"
 
 const address = "WAPPUSH=+15551230001/TYPE=PLMN@ppg.example.com"
 const other = "WAPPUSH=+15551230002/TYPE=PLMN@ppg.example.com"
@@ -321,6 +321,17 @@ describe("embedded push proxy", () => {
         assert.deepInclude(confused, { _tag: "BadMessageResponse", code: 2000 })
         const bad = yield* raw({ contentType: "application/xml", body: ascii("<pap>\u0001\xff<&") })
         assert.deepInclude(bad, { _tag: "BadMessageResponse", code: 2000, badMessageFragment: "<pap>  <&" })
+      })
+    )
+  )
+  it.effect("answers every single-bit change of a request with PAP", () =>
+    world(silent, ({ raw }) =>
+      Effect.gen(function* () {
+        const request = get(encodePushBody(message("a"), toEntity(dcd)))
+        for (const body of bitFlips(request.body)) {
+          const answer = yield* raw({ ...request, body })
+          assert.include(["PushResponse", "BadMessageResponse"], answer._tag)
+        }
       })
     )
   )
