@@ -5,7 +5,7 @@ import { run } from "./run.ts"
 import { type Package, root } from "./workspace.ts"
 
 /** The parts, in their order. */
-export const parts = ["How it works", "Use", "What it covers", "Limits", "What it does not do"]
+export const parts = ["The exchange", "Use", "What is covered", "Limits and defaults", "What it does not do"]
 
 /** The TypeScript programs in the fenced blocks of `text`. */
 export const programs = (text: string): ReadonlyArray<string> =>

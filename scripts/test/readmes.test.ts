@@ -8,7 +8,7 @@ describe("a README", () => {
   it("has its parts in order, its name and a program", () => {
     assert.deepStrictEqual(gaps("@oma/x", whole), [])
     assert.strictEqual(gaps("@oma/y", whole).length, 1)
-    assert.strictEqual(gaps("@oma/x", whole.replace("## Limits", "## Bounds")).length, 1)
+    assert.strictEqual(gaps("@oma/x", whole.replace("## Limits and defaults", "## Bounds")).length, 1)
     assert.strictEqual(gaps("@oma/x", whole.replace(`${fence}ts`, `${fence}sh`)).length, 1)
   })
 
