@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { SecurityEvents, Store, Unavailable } from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"
-import { Effect, Layer, Redacted, Result } from "effect"
+import { Effect, Fiber, Layer, Redacted, Result, Stream } from "effect"
 import {
   Cred,
   CredDigest,
@@ -256,7 +256,7 @@ describe("DmServer", () => {
     )
   )
 
-  it.effect("traps: no LocName, Status 0, a nonce of the past slot's kind, an unknown spelling of the type", () =>
+  it.effect("traps: no LocName, Status 0, another spelling of the type, a foreign type", () =>
     run(
       Effect.gen(function* () {
         const zero = { _tag: "Status", cmdId: "1", msgRef: "1", cmdRef: "0", cmd: "SyncHdr", data: "0" } as const
@@ -348,15 +348,27 @@ describe("DmServer", () => {
     )
   )
 
-  it.effect("no secret in events or errors", () =>
+  it.effect("events tell every decision and no secret", () =>
     run(
       Effect.gen(function* () {
         const events = yield* SecurityEvents.SecurityEvents
+        const collected = yield* Effect.forkChild(Stream.runCollect(Stream.take(events.stream, 3)), {
+          startImmediately: true
+        })
         yield* say(xml, "1", 1)
-        yield* say(xml, "1", 2, { type: "syncml:auth-md5", secret: "canary" })
-        yield* say(xml, "1", 3, { type: "syncml:auth-md5" })
-        const counts = yield* events.counts
-        assert.isAbove(counts.get("Challenged") ?? 0, 0)
+        yield* say(xml, "1", 2, { type: "syncml:auth-sha256", secret: "canary" })
+        yield* say(xml, "2", 1, { type: "syncml:auth-md5" })
+        const seen = yield* Fiber.join(collected)
+        assert.deepStrictEqual(
+          seen.map((event) => [event._tag, event.detail]),
+          [
+            ["Challenged", "missing"],
+            ["Challenged", "rejected"],
+            ["Admitted", "accepted for the session"]
+          ]
+        )
+        const text = JSON.stringify(seen)
+        for (const secret of ["canary", password, "server secret"]) assert.notInclude(text, secret)
       })
     )
   )
