@@ -279,7 +279,7 @@ export const make = Effect.fnUntraced(function* (
     }
     const unfit = qualityRefusal(message.qualityOfService)
     if (unfit !== undefined) return unfit
-    const located = yield* locate(message.addresses)
+    const located = yield* locate([...new Set(message.addresses)])
     if ("code" in located) return located
     const wanted = yield* replace(initiator, message)
     if ("code" in wanted) return wanted
@@ -292,6 +292,7 @@ export const make = Effect.fnUntraced(function* (
           data
         })
       )
+    if (pushes.has(key)) return refusal(code.duplicatePushId) // another may have come while this one was looked at
     const accepted: Accepted = { message, received: now, recipients: orders.map(({ recipient }) => recipient) }
     pushes.set(key, accepted)
     for (const order of orders) yield* start(accepted, order)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -323,6 +324,24 @@ describe("embedded push proxy", () => {
         assert.deepInclude(bad, { _tag: "BadMessageResponse", code: 2000, badMessageFragment: "<pap>  <&" })
       })
     )
+  )
+  it.effect("takes one of two that come at once, and serves an address once", () =>
+    Effect.gen(function* () {
+      const { bearer: memory, received } = yield* inProcess()
+      yield* world(
+        memory,
+        ({ push: submit }) =>
+          Effect.gen(function* () {
+            const user = "WAPPUSH=john/TYPE=USER@ppg"
+            const one = submit(message("a", { addresses: [user, user] }))
+            const both = yield* Effect.forkChild(Effect.all([one, one], { concurrency: 2 }))
+            yield* TestClock.adjust(1000)
+            assert.deepStrictEqual((yield* Fiber.join(both)).sort(), [1001, 2007])
+            assert.strictEqual(yield* Queue.size(received), 1)
+          }),
+        { resolveUser: () => Effect.as(Effect.sleep(100), Option.some({ _tag: "Ip", address: "127.0.0.1" })) }
+      )
+    })
   )
   it.effect("answers every single-bit change of a request with PAP", () =>
     world(silent, ({ raw }) =>
