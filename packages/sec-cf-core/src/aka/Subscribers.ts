@@ -66,6 +66,9 @@ export class Subscribers extends Context.Service<
   }
 >()("@oma/sec-cf-core/Subscribers") {}
 
+/** Nobody's name: vectors of this subscriber are made for unknown names and thrown away, so that both cost the same. */
+const NOBODY = "nobody@nobody.invalid"
+
 /** How often a vector is tried anew because another node took the number first. */
 const MAXIMUM_ATTEMPTS = 100
 
@@ -156,25 +159,29 @@ const make = Effect.gen(function* () {
 
   const keyId = (impi: string, which: "k" | "opc") => `aka/${which}/${impi}`
 
+  const add = Effect.fnUntraced(function* (subscriber: NewSubscriber) {
+    const wrong = fault(subscriber)
+    if (wrong !== undefined) return yield* wrong
+    const { impi, algorithm = "milenage", iterations = 1, profile = Sqn.defaultProfile, sqn = 0 } = subscriber
+    const k = yield* vault.prepare(purposes.k, subscriber.k, { id: keyId(impi, "k") })
+    const opc = yield* vault.prepare(purposes.opc, subscriber.opc, { id: keyId(impi, "opc") })
+    const amf = Bytes.toHex(subscriber.amf ?? new Uint8Array(2))
+    const record = Record.encode({ impi, algorithm, iterations, amf, k: k.ref, opc: opc.ref, profile })
+    yield* store.transact(
+      [
+        Store.putRecord(collections.subscribers, impi, record, "absent"),
+        Store.putRecord(collections.sqn, impi, Sqn.toBytes(sqn), "absent"),
+        k.operation,
+        opc.operation
+      ],
+      yield* Clock.currentTimeMillis
+    )
+  })
+
+  yield* Effect.ignore(add({ impi: NOBODY, k: random(16), opc: random(16) }))
+
   return {
-    add: Effect.fnUntraced(function* (subscriber: NewSubscriber) {
-      const wrong = fault(subscriber)
-      if (wrong !== undefined) return yield* wrong
-      const { impi, algorithm = "milenage", iterations = 1, profile = Sqn.defaultProfile, sqn = 0 } = subscriber
-      const k = yield* vault.prepare(purposes.k, subscriber.k, { id: keyId(impi, "k") })
-      const opc = yield* vault.prepare(purposes.opc, subscriber.opc, { id: keyId(impi, "opc") })
-      const amf = Bytes.toHex(subscriber.amf ?? new Uint8Array(2))
-      const record = Record.encode({ impi, algorithm, iterations, amf, k: k.ref, opc: opc.ref, profile })
-      yield* store.transact(
-        [
-          Store.putRecord(collections.subscribers, impi, record, "absent"),
-          Store.putRecord(collections.sqn, impi, Sqn.toBytes(sqn), "absent"),
-          k.operation,
-          opc.operation
-        ],
-        yield* Clock.currentTimeMillis
-      )
-    }),
+    add,
     has: (impi: string) => Effect.map(find(impi), (found) => found !== undefined),
     sqn: (impi: string) => Effect.map(find(impi), (found) => found?.sqnHe),
     remove: Effect.fnUntraced(function* (impi: string) {
@@ -191,6 +198,9 @@ const make = Effect.gen(function* () {
     vector: (request: VectorRequest): Effect.Effect<AkaVector, VectorError> =>
       attempt(request).pipe(
         Effect.retry({ times: MAXIMUM_ATTEMPTS, while: (error) => error._tag === "Conflict" }),
+        Effect.catchTag("UnknownSubscriber", (error) =>
+          Effect.andThen(Effect.ignore(attempt({ ...request, impi: NOBODY })), Effect.fail(error))
+        ),
         Effect.catchTag(["Conflict", "SaNotFound", "SaExpired", "SaRevoked", "Replayed", "Unacceptable"], (error) =>
           Effect.fail(unusable(error))
         )

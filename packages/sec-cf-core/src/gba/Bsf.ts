@@ -169,14 +169,20 @@ const make = (options: BsfOptions) =>
       return Result.isSuccess(field) ? respond(401, [["WWW-Authenticate", field.success]]) : respond(503)
     }
 
-    /** Random octets where SQN and MAC-A stand in a real challenge; only the card's owner could tell them apart. */
-    const decoy = (): HttpExchange.HttpResponse => {
-      const autn = random(16)
-      autn.set((options.decoyAmf ?? new Uint8Array(2)).subarray(0, 2), 6)
-      return challenge(random(16), autn)
-    }
-
     const isGbaUicc = (impi: Impi.Impi) => Effect.map(settings.get(impi), (guss) => guss?.uiccType === "GBA_U")
+
+    /**
+     * Random octets where SQN and MAC-A stand in a real challenge; only the card's owner could tell them apart. It is kept as a real one
+     * is, so that answers to both, and the time they take, are the same.
+     */
+    const decoy = Effect.fnUntraced(function* (impi: Impi.Impi, identity: string) {
+      const [rand, autn, xres, ck, ik] = [random(16), random(16), random(8), random(16), random(16)]
+      autn.set((options.decoyAmf ?? new Uint8Array(2)).subarray(0, 2), 6)
+      const notAfter = (yield* Clock.currentTimeMillis) + challengeMillis
+      yield* store.keepChallenge({ rand, autn, xres, ck, ik }, { impi, identity, gbaType: "3G_GBA", notAfter })
+      yield* isGbaUicc(impi)
+      return challenge(rand, autn)
+    })
 
     const hmacSha256 = (octets: Uint8Array, data: Uint8Array): Uint8Array => {
       const key = importKey(octets)
@@ -246,7 +252,7 @@ const make = (options: BsfOptions) =>
               return challenge(action.rand, autn, ksInput)
             }
             case "SendDecoy":
-              return decoy()
+              return yield* decoy(action.impi, exchange.identity)
             case "SendAccepted":
               return exchange.accepted ?? respond(503)
             case "Refuse":

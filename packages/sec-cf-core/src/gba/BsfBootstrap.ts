@@ -61,7 +61,7 @@ export type Action = Data.TaggedEnum<{
   /** 401 with the vector's RAND and AUTN. */
   SendChallenge: { readonly rand: Uint8Array }
   /** 401 that looks the same with random octets: the name of a subscriber cannot be guessed by asking. */
-  SendDecoy: object
+  SendDecoy: { readonly impi: Impi }
   /** 200 with B-TID and lifetime; keep Ks first. */
   KeepKs: { readonly impi: Impi; readonly rand: Uint8Array; readonly notAfter: number }
   SendAccepted: { readonly rand: Uint8Array; readonly notAfter: number }
@@ -95,7 +95,7 @@ const fetch = (impi: Impi, ...before: ReadonlyArray<Action>) =>
 const vectorFailed = (impi: Impi, why: VectorFault) => {
   switch (why) {
     case "unknown":
-      return go(State.Decoyed(), Action.SendDecoy())
+      return go(State.Decoyed(), Action.SendDecoy({ impi }))
     case "auts rejected":
       // The challenge that follows is an ordinary one; who made up the AUTS learns nothing.
       return fetch(impi)

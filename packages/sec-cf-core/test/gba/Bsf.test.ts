@@ -260,6 +260,30 @@ describe("refusals on Ub", () => {
           .subarray(22, 24)
           .toString("hex")
       assert.strictEqual(amf(unknown), amf(known))
+      const store = yield* Store.Store
+      const respond = (name: string, challenge: HttpExchange.HttpResponse, more = "") => {
+        const nonce = /nonce="([^"]*)"/.exec(field(challenge, "www-authenticate")!)![1]!
+        const zeros = "0".repeat(32)
+        return bsf.handle(
+          initial(
+            name,
+            `nonce="${nonce}", response="${zeros}", algorithm=AKAv1-MD5, qop=auth-int, nc=00000001, cnonce="x"${more}`
+          )
+        )
+      }
+      for (const more of ["", ', auts="AAAAAAAAAAAAAAAAAAA="', ', auts="A"']) {
+        const before = yield* store.size
+        const ofKnown = yield* respond(impi, yield* bsf.handle(initial(impi)), more)
+        const between = yield* store.size
+        const nobody = "nobody@ims.mnc001.mcc001.3gppnetwork.org"
+        const ofUnknown = yield* respond(nobody, yield* bsf.handle(initial(nobody)), more)
+        const after = yield* store.size
+        assert.strictEqual(shape(ofUnknown), shape(ofKnown))
+        assert.deepStrictEqual(
+          [after.associations - between.associations, after.records - between.records],
+          [between.associations - before.associations, between.records - before.records]
+        )
+      }
     }).pipe(Effect.provide(bsfLayer()))
   )
 
