@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Result } from "effect"
-import { TestClock } from "effect/testing"
-import { Bytes } from "@oma/sa-policy/bytes"
 import { CredentialStore, MasterKeys, SecurityEvents, Store, Unavailable } from "@oma/sa-policy"
-import { Redacted } from "effect"
+import { Bytes } from "@oma/sa-policy/bytes"
+import { Effect, Layer, Redacted, Result } from "effect"
+import { TestClock } from "effect/testing"
 import {
   AuthenticationInfo,
   Challenge,

@@ -1,5 +1,5 @@
-import { once } from "node:events"
 import * as dgram from "node:dgram"
+import { once } from "node:events"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { assert, it } from "@effect/vitest"

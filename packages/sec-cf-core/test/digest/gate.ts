@@ -30,7 +30,7 @@ export const alice = { username: "alice", realm, password: "wonderland: \u00fcbe
 export const jason = { username: "J\u00e4s\u00f8n Doe", realm, password: "Secret, or not?" } as const
 
 const name: SecurityPolicy.InterfaceName = { enabler: "test", role: "server", interface: "ua" }
-export const policy: SecurityPolicy.InterfacePolicy = {
+const policy: SecurityPolicy.InterfacePolicy = {
   ...name,
   clientAuthentication: [{ mode: "digest", over: Level.none }],
   serverAuthentication: [{ mode: "none", over: Level.none }],
