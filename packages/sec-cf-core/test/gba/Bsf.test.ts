@@ -469,55 +469,59 @@ describe("the handset", () => {
 const endless: ReadonlyArray<HttpExchange.HttpFields> = [[["WWW-Authenticate", 'Basic realm="x"']]]
 
 describe("any request on Ub", () => {
-  it.effect("is answered with one of four statuses, without a defect", () =>
-    Effect.gen(function* () {
-      yield* provision
-      const bsf = yield* Bsf.Bsf
-      const piece = fc.oneof(
-        fc.constantFrom(
-          "Digest ",
-          "username=",
-          "realm=",
-          "nonce=",
-          "uri=",
-          "response=",
-          "auts=",
-          "nc=00000001",
-          "cnonce=",
-          "qop=auth-int",
-          "algorithm=AKAv1-MD5",
-          ",",
-          '"',
-          "=",
-          `"${impi}"`,
-          `"${bsfName}"`,
-          '"/"',
-          '""',
-          `"${"A".repeat(43)}="`,
-          `"${"0".repeat(32)}"`,
-          "\\",
-          "\u00ff"
-        ),
-        fc.string({ maxLength: 8 })
-      )
-      const runs = Math.min(Number(process.env["FUZZ_RUNS"] ?? 500), 20_000)
-      for (const pieces of fc.sample(fc.array(piece, { maxLength: 40 }), runs)) {
-        const answer = yield* bsf.handle({ ...initial(impi), fields: [["Authorization", pieces.join("")]] })
-        assert.include([400, 401, 403], answer.status)
-      }
-      const base = initial(
-        impi,
-        `nonce="${"A".repeat(43)}=", response="${"0".repeat(32)}", algorithm=AKAv1-MD5, qop=auth-int, nc=00000001, cnonce="x"`
-      )
-      const value = base.fields[0]![1]
-      for (let i = 0; i < value.length; i++) {
-        for (let bit = 0; bit < 8; bit++) {
-          const flipped = value.slice(0, i) + String.fromCharCode(value.charCodeAt(i) ^ (1 << bit)) + value.slice(i + 1)
-          const answer = yield* bsf.handle({ ...base, fields: [["Authorization", flipped]] })
+  it.effect(
+    "is answered with one of three statuses, without a defect",
+    () =>
+      Effect.gen(function* () {
+        yield* provision
+        const bsf = yield* Bsf.Bsf
+        const piece = fc.oneof(
+          fc.constantFrom(
+            "Digest ",
+            "username=",
+            "realm=",
+            "nonce=",
+            "uri=",
+            "response=",
+            "auts=",
+            "nc=00000001",
+            "cnonce=",
+            "qop=auth-int",
+            "algorithm=AKAv1-MD5",
+            ",",
+            '"',
+            "=",
+            `"${impi}"`,
+            `"${bsfName}"`,
+            '"/"',
+            '""',
+            `"${"A".repeat(43)}="`,
+            `"${"0".repeat(32)}"`,
+            "\\",
+            "\u00ff"
+          ),
+          fc.string({ maxLength: 8 })
+        )
+        const runs = Math.min(Number(process.env["FUZZ_RUNS"] ?? 500), 20_000)
+        for (const pieces of fc.sample(fc.array(piece, { maxLength: 40 }), runs)) {
+          const answer = yield* bsf.handle({ ...initial(impi), fields: [["Authorization", pieces.join("")]] })
           assert.include([400, 401, 403], answer.status)
         }
-      }
-    }).pipe(Effect.provide(bsfLayer()))
+        const base = initial(
+          impi,
+          `nonce="${"A".repeat(43)}=", response="${"0".repeat(32)}", algorithm=AKAv1-MD5, qop=auth-int, nc=00000001, cnonce="x"`
+        )
+        const value = base.fields[0]![1]
+        for (let i = 0; i < value.length; i++) {
+          for (let bit = 0; bit < 8; bit++) {
+            const flipped =
+              value.slice(0, i) + String.fromCharCode(value.charCodeAt(i) ^ (1 << bit)) + value.slice(i + 1)
+            const answer = yield* bsf.handle({ ...base, fields: [["Authorization", flipped]] })
+            assert.include([400, 401, 403], answer.status)
+          }
+        }
+      }).pipe(Effect.provide(bsfLayer())),
+    600_000
   )
 })
 

@@ -119,7 +119,7 @@ describe("BootstrappingInfo", () => {
       }),
       { numRuns }
     )
-  })
+  }, 600_000)
 })
 
 describe("times", () => {

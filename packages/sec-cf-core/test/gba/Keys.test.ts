@@ -239,5 +239,5 @@ describe("names", () => {
       }),
       { numRuns: Number(process.env["FUZZ_RUNS"] ?? 2000) }
     )
-  })
+  }, 600_000)
 })

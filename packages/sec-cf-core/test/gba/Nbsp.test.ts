@@ -136,5 +136,5 @@ describe("Nbsp_GBA", () => {
       }),
       { numRuns }
     )
-  })
+  }, 600_000)
 })
