@@ -35,7 +35,9 @@ export interface PushPduLimits {
   readonly maxOctets: number
   /** Octets of the content type and the headers; 4,096. */
   readonly maxHeaderOctets: number
+  /** Header fields; 64. */
   readonly maxHeaders: number
+  /** Parameters of the content type; 16. */
   readonly maxParameters: number
 }
 
