@@ -1,5 +1,6 @@
 /**
- * `Authentication-Info` and `Proxy-Authentication-Info`: what a server says after it accepted, as a value and as a field.
+ * `Authentication-Info` and `Proxy-Authentication-Info`: what a server says after it accepted, as a value and as a
+ * field.
  *
  * @layer codec
  * @spec RFC 7616 3.5; RFC 7615 3, 4
@@ -24,8 +25,8 @@ type Name = (typeof names)[number]
 const isName = (name: string): name is Name => (names as ReadonlyArray<string>).includes(name)
 
 /**
- * The directives of all `fields` of one name. Unknown ones are passed over (servers on Ub add nonce and opaque), quoted and
- * unquoted values are accepted alike, as both are sent.
+ * The directives of all `fields` of one name. Unknown ones are passed over (servers on Ub add nonce and opaque), quoted
+ * and unquoted values are accepted alike, as both are sent.
  *
  * **Fails** with `DigestMalformed` for a duplicate directive, broken quoting, a passed limit.
  */

@@ -1,5 +1,6 @@
 /**
- * `Authorization` and `Proxy-Authorization` with the Digest scheme: the answer of a client, as a value and as a header field.
+ * `Authorization` and `Proxy-Authorization` with the Digest scheme: the answer of a client, as a value and as a header
+ * field.
  *
  * @layer codec
  * @spec RFC 7616 3.4; RFC 3310 3.4 (auts)
@@ -234,13 +235,13 @@ const complete = (draft: Draft, seen: number, scanner: FieldScanner): boolean =>
 }
 
 /**
- * The Digest credentials of the `fields` of one name (`Authorization` or `Proxy-Authorization`), each an own field line as
- * received; `undefined` where there is no field, or one of another scheme.
+ * The Digest credentials of the `fields` of one name (`Authorization` or `Proxy-Authorization`), each an own field line
+ * as received; `undefined` where there is no field, or one of another scheme.
  *
  * **Accepts** quoted `algorithm`, `qop`, `nc`, `userhash` (old clients), empty list elements, unknown directives.
  *
- * **Fails** with `DigestMalformed` for two fields, a duplicate directive (an unknown one too), a missing or unquoted one,
- * a quoted-pair where the alphabet needs none, `nc` that is no count, an incomplete qop set, a passed limit.
+ * **Fails** with `DigestMalformed` for two fields, a duplicate directive (an unknown one too), a missing or unquoted
+ * one, a quoted-pair where the alphabet needs none, `nc` that is no count, an incomplete qop set, a passed limit.
  *
  * **Gotchas** Node's `request.headers.authorization` drops a second field in silence: take `headersDistinct`.
  *
@@ -291,8 +292,8 @@ export interface AuthorizationParameters {
 const unsayable = (why: string) => Result.fail(new DigestMalformed({ why, clause: "RFC 7616 3.4", offset: 0 }))
 
 /**
- * The value of an `Authorization` field: username, realm, nonce, uri, response, cnonce, opaque and auts quoted, algorithm,
- * qop, nc and userhash not.
+ * The value of an `Authorization` field: username, realm, nonce, uri, response, cnonce, opaque and auts quoted,
+ * algorithm, qop, nc and userhash not.
  *
  * **Fails** with `DigestMalformed` where a value cannot stand in a header field.
  */

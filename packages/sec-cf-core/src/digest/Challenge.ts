@@ -201,10 +201,11 @@ const readField = (text: string, limits: FieldLimits, out: Array<Challenge>): Di
 }
 
 /**
- * The challenges of all `fields` of one name (`WWW-Authenticate` or `Proxy-Authenticate`) in the order in which they stand:
- * several in one field, in many, or both. Schemes other than Digest are named and otherwise skipped.
+ * The challenges of all `fields` of one name (`WWW-Authenticate` or `Proxy-Authenticate`) in the order in which they
+ * stand: several in one field, in many, or both. Schemes other than Digest are named and otherwise skipped.
  *
- * **Accepts** what servers of the field send against the letter: quoted `algorithm`, `stale` and `userhash`, unquoted `qop`.
+ * **Accepts** what servers of the field send against the letter: quoted `algorithm`, `stale` and `userhash`, unquoted
+ * `qop`.
  *
  * **Fails** with `DigestMalformed` for a duplicate directive, a missing realm or nonce, broken quoting, a passed limit.
  *

@@ -1,6 +1,6 @@
 /**
- * The client's side of Digest as a service: sends requests through a function of the caller, answers challenges, verifies the
- * server's proof, remembers protection spaces. It knows no HTTP library.
+ * The client's side of Digest as a service: sends requests through a function of the caller, answers challenges,
+ * verifies the server's proof, remembers protection spaces. It knows no HTTP library.
  *
  * @layer service
  * @spec RFC 7616 3.4-3.6; OMA SEC_CF-AUTH-002
@@ -29,8 +29,8 @@ export interface DigestCredentials {
 }
 
 /**
- * Gives the user for a challenge, or `undefined` to leave it unanswered. It sees the whole challenge, as the password of AKA comes out of the
- * nonce; the algorithm is one that the rules accept.
+ * Gives the user for a challenge, or `undefined` to leave it unanswered. It sees the whole challenge, as the password
+ * of AKA comes out of the nonce; the algorithm is one that the rules accept.
  */
 export type CredentialsFor<E, R> = (
   origin: string,
@@ -91,7 +91,8 @@ export interface AgentOptions<E, R> {
 export interface DigestAgent<E, R> {
   /**
    * Does one request: `send` is called with the value of the `Authorization` field or without, once or more. Fails with
-   * `DigestGaveUp`, with `DigestMalformed` where the server's fields do not parse, and with what `send` and the credentials fail with.
+   * `DigestGaveUp`, with `DigestMalformed` where the server's fields do not parse, and with what `send` and the
+   * credentials fail with.
    */
   readonly request: <A extends AgentResponse, E2, R2>(
     request: AgentRequest,

@@ -76,15 +76,15 @@ export interface AuthenticatorOptions {
   /** Hands out the next nonce in the second half of a nonce's life. On unless given; never with `-sess`. */
   readonly nextnonce?: boolean
   /**
-   * How long, in milliseconds, requests on a nonce that was used with success go by the verifier found then; 5,000 unless given, 0 asks every
-   * time. A user who is switched off is refused after that time at the latest.
+   * How long, in milliseconds, requests on a nonce that was used with success go by the verifier found then; 5,000
+   * unless given, 0 asks every time. A user who is switched off is refused after that time at the latest.
    */
   readonly holdMillis?: number
 }
 
 /**
- * The Digest credentials in the `fields` of one name (`Authorization` or `Proxy-Authorization`), each an own field line as received,
- * in the form that the guard takes: none where there is no field or another scheme.
+ * The Digest credentials in the `fields` of one name (`Authorization` or `Proxy-Authorization`), each an own field line
+ * as received, in the form that the guard takes: none where there is no field or another scheme.
  */
 export const present = (
   fields: ReadonlyArray<string>,
@@ -131,8 +131,9 @@ const unsayable = (error: DigestMalformed) => Effect.die(error)
 /**
  * The authenticator. Dies at once where realm, domain or opaque cannot stand in a header field.
  *
- * **Answers** a wrong secret and an unknown user with the same challenge; `stale=true` where the secret was right and only the nonce or
- * its count was not; no challenge (400) for a field that does not parse and for a `uri` that is not the request's.
+ * **Answers** a wrong secret and an unknown user with the same challenge; `stale=true` where the secret was right and
+ * only the nonce or its count was not; no challenge (400) for a field that does not parse and for a `uri` that is not
+ * the request's.
  */
 export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) {
   const nonces = yield* DigestNonces
@@ -211,7 +212,7 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
     }
   }
 
-  // verifiers of nonces that were used with success, so that the next request on one asks the store for nothing but its count
+  // verifiers of nonces that were used with success: the next request on one asks the store for nothing but its count
   const held = new Map<string, { readonly found: FoundVerifier; readonly until: number }>()
   const heldKey = ({ nonce, realm, userhash, username }: Authorization.Authorization, hash: HashName): string =>
     `${nonce} ${hash} ${userhash} ${realm.length} ${realm}${username}`

@@ -1,6 +1,6 @@
 /**
- * The client's side of Digest as pure values: the protection spaces that were learnt, and the exchange of one request as a machine
- * that answers challenges, refuses downgrades, retries a stale nonce once and judges the server's proof.
+ * The client's side of Digest as pure values: the protection spaces that were learnt, and the exchange of one request
+ * as a machine that answers challenges, refuses downgrades, retries a stale nonce once and judges the server's proof.
  *
  * @layer machine
  * @spec RFC 7616 3.3 (domain, stale), 3.5 (nextnonce, rspauth), 3.6, 3.7
@@ -101,8 +101,8 @@ const useOf = (space: Space, cnonce: string): readonly [Space, Use] => {
 const lastCount = 0xffffffff
 
 /**
- * The use to send with a request before any challenge, out of the space that covers its URI most narrowly; none where no space
- * does. `cnonce` is fresh chance, printable US-ASCII.
+ * The use to send with a request before any challenge, out of the space that covers its URI most narrowly; none where
+ * no space does. `cnonce` is fresh chance, printable US-ASCII.
  */
 export const preempt = (
   rules: ClientRules,
@@ -152,7 +152,9 @@ export type GiveUp =
 export type State = Data.TaggedEnum<{
   /** Nothing sent yet. */
   Ready: { readonly request: Target }
-  /** Waiting for an answer; `use` went with the request, `answered` says that it answered a challenge of this exchange. */
+  /**
+   * Waiting for an answer; `use` went with the request, `answered` says that it answered a challenge of this exchange.
+   */
   Waiting: {
     readonly request: Target
     readonly use: Use | undefined
@@ -261,12 +263,12 @@ const challenged = (
 }
 
 /**
- * The next step of an exchange. `spaces` are those of the client at this moment: exchanges that run side by side share them, so the
- * caller keeps the ones that come back before anything else happens.
+ * The next step of an exchange. `spaces` are those of the client at this moment: exchanges that run side by side share
+ * them, so the caller keeps the ones that come back before anything else happens.
  *
- * **Order** A first request goes with the credentials of a known space or without; a challenge is answered with its strongest acceptable
- * algorithm; after that only `stale=true` (or a resynchronisation) leads to another request, and once. A refused pre-emptive request may meet a server that
- * forgot the nonce, so its challenge is answered.
+ * **Order** A first request goes with the credentials of a known space or without; a challenge is answered with its
+ * strongest acceptable algorithm; after that only `stale=true` (or a resynchronisation) leads to another request, and
+ * once. A refused pre-emptive request may meet a server that forgot the nonce, so its challenge is answered.
  */
 export const step = (rules: ClientRules, spaces: Spaces, state: State, event: Event): Step => {
   if (state._tag === "Ready" && event._tag === "Start") {

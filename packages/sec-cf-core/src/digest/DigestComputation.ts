@@ -14,8 +14,8 @@ const octetsOf = (part: string | Uint8Array): Uint8Array => (typeof part === "st
 const colon = Uint8Array.of(58)
 
 /**
- * H(A1) of the algorithms without `-sess`: H(username ":" realm ":" password). Texts go in as UTF-8; octets as they are,
- * which is how the RES of AKA and names in other encodings get in.
+ * H(A1) of the algorithms without `-sess`: H(username ":" realm ":" password). Texts go in as UTF-8; octets as they
+ * are, which is how the RES of AKA and names in other encodings get in.
  *
  * @spec RFC 7616 3.4.2
  */
@@ -34,8 +34,8 @@ export const ha1 = (
 /**
  * H(A1) of a `-sess` algorithm out of H(A1) without it, the nonce of the challenge and the first cnonce.
  *
- * **Gotchas** The inner hash goes in as hexadecimal. The sample code of RFC 2617 section 5 takes it raw; its erratum 1649,
- * RFC 7616 and every client that we met take hexadecimal.
+ * **Gotchas** The inner hash goes in as hexadecimal. The sample code of RFC 2617 section 5 takes it raw; its erratum
+ * 1649, RFC 7616 and every client that we met take hexadecimal.
  *
  * @spec RFC 7616 3.4.2
  */

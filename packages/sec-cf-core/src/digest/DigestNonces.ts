@@ -1,6 +1,6 @@
 /**
- * The nonces of a Digest server: issued without memory, and from their first valid use on an association with a window of
- * counts, so that each count of a nonce is accepted once across all nodes and restarts.
+ * The nonces of a Digest server: issued without memory, and from their first valid use on an association with a window
+ * of counts, so that each count of a nonce is accepted once across all nodes and restarts.
  *
  * @layer service
  * @spec RFC 7616 3.3, 5.4, 5.5
@@ -61,8 +61,8 @@ export class DigestNonces extends Context.Service<
     /** Reads a nonce and judges time and epoch. Costs no cryptography. */
     readonly present: (text: string) => Effect.Effect<PresentedNonce, Unavailable>
     /**
-     * Accepts `count` of a fresh nonce for `identity`, once. Call it after the response was found right and at no other time:
-     * it is the first thing that an unauthenticated peer must not make a server write.
+     * Accepts `count` of a fresh nonce for `identity`, once. Call it after the response was found right and at no other
+     * time: it is the first thing that an unauthenticated peer must not make a server write.
      */
     readonly spend: (
       space: NonceSpace,
@@ -73,8 +73,8 @@ export class DigestNonces extends Context.Service<
     /** Whether a nonce is in the second half of its life, so that its successor should go out. */
     readonly aging: (nonce: ServerNonce.ServerNonce, now: number) => boolean
     /**
-     * Makes every nonce issued so far stale, on all nodes within the refresh time. For operators after a store came back
-     * older than it was.
+     * Makes every nonce issued so far stale, on all nodes within the refresh time. For operators after a store came
+     * back older than it was.
      */
     readonly raiseEpoch: Effect.Effect<void, Unavailable>
   }
@@ -89,8 +89,8 @@ export interface NonceLimits {
   /** How far a count may lie above the highest one so far. */
   readonly maxJump: number
   /**
-   * How far the clocks of two nodes may differ, and how far a clock may go back unnoticed, in milliseconds. Nodes whose clocks differ
-   * more make each other's nonces stale.
+   * How far the clocks of two nodes may differ, and how far a clock may go back unnoticed, in milliseconds. Nodes whose
+   * clocks differ more make each other's nonces stale.
    */
   readonly skewMillis: number
   /** After how many milliseconds epoch and key are read again from the store. */
@@ -161,7 +161,7 @@ const make = (options: NonceOptions) =>
         Effect.catchTag(["SaNotFound", "SaExpired", "SaRevoked", "Replayed", "Unacceptable"], unavailable)
       )
 
-    // the epoch of the store changes when it comes back older than it was; the factor keeps the two kinds of raises apart
+    // the epoch of the store changes when it comes back older than it was; the factor keeps both kinds of raises apart
     const joined = (own: number, now: number) =>
       Effect.map(
         store.record(Store.epochRecord.collection, Store.epochRecord.key, now),

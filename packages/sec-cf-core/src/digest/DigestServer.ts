@@ -1,7 +1,7 @@
 /**
  * The server's judgement of Digest credentials, in pure steps: `examine` looks at what needs no secret, `judge` at the
- * response and the nonce; what is `Proved` then counts only if the nonce-count window takes its count, else `countRefused` says
- * what becomes of it.
+ * response and the nonce; what is `Proved` then counts only if the nonce-count window takes its count, else
+ * `countRefused` says what becomes of it.
  *
  * @layer machine
  * @spec RFC 7616 3.4, 3.4.6, 5.4-5.8; RFC 2617 3.2.2 (legacy, stale)
@@ -104,8 +104,8 @@ const refuse = (refusal: Refusal, clause: string, answer?: Rejected["answer"]) =
   Result.fail(rejected(refusal, clause, answer))
 
 /**
- * Checks credentials against the rules and the request: realm, algorithm, qop, opaque, URI. No secret is needed for it, so
- * its answers tell nobody whether a user exists.
+ * Checks credentials against the rules and the request: realm, algorithm, qop, opaque, URI. No secret is needed for it,
+ * so its answers tell nobody whether a user exists.
  */
 export const examine = (
   rules: ServerRules,
@@ -183,11 +183,12 @@ export const proves = (
 }
 
 /**
- * Judges the response and then the nonce. `stale` is said only to who knows the secret (RFC 2617 3.2.1), so a stale nonce
- * does not help to find out who is a user.
+ * Judges the response and then the nonce. `stale` is said only to who knows the secret (RFC 2617 3.2.1), so a stale
+ * nonce does not help to find out who is a user.
  *
- * **Gotchas** A `-sess` key is computed from the nonce and cnonce of the request at hand. By the letter it is that of the first
- * request after the challenge; a client that keeps its cnonce, as ours does, and one that changes it, as curl does, both pass.
+ * **Gotchas** A `-sess` key is computed from the nonce and cnonce of the request at hand. By the letter it is that of
+ * the first request after the challenge; a client that keeps its cnonce, as ours does, and one that changes it, as curl
+ * does, both pass.
  */
 export const judge = (
   hashes: DigestHashes,
@@ -218,8 +219,8 @@ export const countRefused = (refusal: CountRefusal): Stale => ({
 })
 
 /**
- * The server's proof for `Authentication-Info`, over the body of the answer where the request had qop=auth-int; `undefined` for
- * the legacy form, which has none. `ha1` is that of the verifier.
+ * The server's proof for `Authentication-Info`, over the body of the answer where the request had qop=auth-int;
+ * `undefined` for the legacy form, which has none. `ha1` is that of the verifier.
  *
  * @spec RFC 7616 3.5
  */

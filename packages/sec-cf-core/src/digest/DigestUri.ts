@@ -1,18 +1,20 @@
 /**
- * Whether the `uri` directive names the very resource that the request line names, and whether a URI lies in a protection
- * space. Texts are compared as received: no decoding, no dot segments, so two spellings are two resources.
+ * Whether the `uri` directive names the very resource that the request line names, and whether a URI lies in a
+ * protection space. Texts are compared as received: no decoding, no dot segments, so two spellings are two resources.
  *
  * @layer codec
  * @spec RFC 7616 3.4.6 (uri against request line), 3.3 (domain); RFC 9112 3.2 (forms of the request target)
  */
 
 /**
- * `exact`: the same octets. `either-form`: besides, one may be in origin form and the other in absolute form with the authority
- * of the request, as happens behind a proxy that rewrites the request line.
+ * `exact`: the same octets. `either-form`: besides, one may be in origin form and the other in absolute form with the
+ * authority of the request, as happens behind a proxy that rewrites the request line.
  */
 export type UriRule = "exact" | "either-form"
 
-/** Scheme and authority of an absolute `http` or `https` URI in lower case, and the rest as it stands (`/` if empty). */
+/**
+ * Scheme and authority of an absolute `http` or `https` URI in lower case, and the rest as it stands (`/` if empty).
+ */
 export interface SplitUri {
   readonly origin: string
   readonly rest: string
@@ -20,7 +22,9 @@ export interface SplitUri {
 
 const schemes = ["http://", "https://"] as const
 
-/** The parts of an absolute `http` or `https` URI; `undefined` for any other text, also for one with user information. */
+/**
+ * The parts of an absolute `http` or `https` URI; `undefined` for any other text, also for one with user information.
+ */
 export const split = (uri: string): SplitUri | undefined => {
   const scheme = schemes.find((s) => uri.length > s.length && uri.slice(0, s.length).toLowerCase() === s)
   if (scheme === undefined) return undefined
@@ -47,9 +51,9 @@ export const matches = (rule: UriRule, uri: string, target: string, authority: s
 const other = (text: string): boolean => text.startsWith("/")
 
 /**
- * Whether `target` (origin form) at `origin` lies in the protection space that `domain` spells; an empty one is the whole
- * server. Entries on another origin than `home` count only where `abroad` allows it: a server that names a foreign origin
- * would get this user's digests sent there.
+ * Whether `target` (origin form) at `origin` lies in the protection space that `domain` spells; an empty one is the
+ * whole server. Entries on another origin than `home` count only where `abroad` allows it: a server that names a
+ * foreign origin would get this user's digests sent there.
  *
  * **Gotchas** Membership is by prefix of the text, as RFC 7616 has it: `/a` covers `/ab`.
  */

@@ -19,8 +19,8 @@ import { type DigestHashes, digestHash, type HashName } from "./DigestAlgorithm.
 import * as DigestComputation from "./DigestComputation.ts"
 
 /**
- * What is known about the user that credentials name. An unknown user has one as well, with `known` false and a secret that
- * nobody has, so that both take the same path.
+ * What is known about the user that credentials name. An unknown user has one as well, with `known` false and a secret
+ * that nobody has, so that both take the same path.
  */
 export interface FoundVerifier {
   readonly known: boolean
@@ -56,8 +56,8 @@ export interface AccountDigest {
 }
 
 /**
- * H(A1) of `username` for each of `names`, ready for an account, so that the password itself is not stored. With aliases for
- * `userhash` unless switched off.
+ * H(A1) of `username` for each of `names`, ready for an account, so that the password itself is not stored. With
+ * aliases for `userhash` unless switched off.
  *
  * **Gotchas** H(A1) is as good as the password within its realm: it lies sealed in the vault like any secret.
  */
@@ -95,8 +95,9 @@ const nobodyKind = (hash: HashName): string => `digest-ha1/${hash}`
 const digestLengths: Readonly<Record<HashName, number>> = { MD5: 16, "SHA-256": 32, "SHA-512-256": 32 }
 
 /**
- * The verifiers of the accounts of `enabler`, by account id, alias, or hashed name. A name that no account has, a disabled
- * account and an account without a secret for the realm are unknown users; each costs the same reads and the same hashes.
+ * The verifiers of the accounts of `enabler`, by account id, alias, or hashed name. A name that no account has, a
+ * disabled account and an account without a secret for the realm are unknown users; each costs the same reads and the
+ * same hashes.
  */
 export const fromAccounts = Effect.fnUntraced(function* (enabler: string) {
   const credentials = yield* CredentialStore.CredentialStore
@@ -137,7 +138,9 @@ export const fromAccounts = Effect.fnUntraced(function* (enabler: string) {
   return source
 })
 
-/** A reference without a key behind it: the operator's fault, which must not look like a wrong password to a monitor. */
+/**
+ * A reference without a key behind it: the operator's fault, which must not look like a wrong password to a monitor.
+ */
 const gone = (cause: { readonly _tag: string }) =>
   Effect.fail(new Unavailable({ what: "digest verifiers", retryable: false, cause: cause._tag }))
 

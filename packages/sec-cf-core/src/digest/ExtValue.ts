@@ -25,8 +25,8 @@ export const encode = (text: string): string => {
 }
 
 /**
- * The text of an extended value, or `undefined` where it is none: another charset than UTF-8 (the only one that RFC 7616
- * names), a missing apostrophe, a bad escape, octets that are not UTF-8. The language is passed over.
+ * The text of an extended value, or `undefined` where it is none: another charset than UTF-8 (the only one that RFC
+ * 7616 names), a missing apostrophe, a bad escape, octets that are not UTF-8. The language is passed over.
  */
 export const decode = (value: string): string | undefined => {
   const charsetEnd = value.indexOf("'")

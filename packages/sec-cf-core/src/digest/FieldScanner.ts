@@ -1,7 +1,7 @@
 /**
  * One pass over the code units of an authentication header field: tokens, quoted-strings, `name=value` parameters and
- * schemes. No regular expression, one look-ahead a scheme (token68 or parameter?); work is linear in the length, and the
- * length is bounded first.
+ * schemes. No regular expression, one look-ahead a scheme (token68 or parameter?); work is linear in the length, and
+ * the length is bounded first.
  *
  * A field is a text whose code units are octets (0-255), as HTTP libraries hand it over.
  *
@@ -56,8 +56,8 @@ export const isAscii = (text: string): boolean => {
 }
 
 /**
- * `text` as a quoted-string, or `undefined` where it holds a character that none can carry (a control character, or a code
- * unit over 255).
+ * `text` as a quoted-string, or `undefined` where it holds a character that none can carry (a control character, or a
+ * code unit over 255).
  */
 export const quote = (text: string): string | undefined => {
   let out = '"'
@@ -103,8 +103,8 @@ export const fromFieldText = (text: string): string =>
   isAscii(text) ? text : (Bytes.utf8Decode(fieldOctets(text)) ?? text)
 
 /**
- * Reads one field from left to right. A `read...` answers `false` where the text is not what was asked for and leaves the
- * reason in `fault`; what was read lies in `name`, `value`, `quoted` and `escaped` until the next call.
+ * Reads one field from left to right. A `read...` answers `false` where the text is not what was asked for and leaves
+ * the reason in `fault`; what was read lies in `name`, `value`, `quoted` and `escaped` until the next call.
  */
 export class FieldScanner {
   readonly text: string

@@ -16,7 +16,10 @@ export const facts = (request: IncomingMessage, body?: Uint8Array): RequestFacts
   ...(body === undefined ? {} : { body })
 })
 
-/** Every value of the field `name` (lower case) as an own entry; `request.headers` would drop a second `Authorization` in silence. */
+/**
+ * Every value of the field `name` (lower case) as an own entry; `request.headers` would drop a second `Authorization`
+ * in silence.
+ */
 export const fieldValues = (request: IncomingMessage, name: string): ReadonlyArray<string> => {
   const values: Array<string> = []
   const { rawHeaders } = request

@@ -1,6 +1,6 @@
 /**
- * The nonces of our server: time, epoch and chance under a MAC, so that a server remembers nothing of a nonce before it is
- * used. The layout is our own, as RFC 7616 leaves it to the server.
+ * The nonces of our server: time, epoch and chance under a MAC, so that a server remembers nothing of a nonce before it
+ * is used. The layout is our own, as RFC 7616 leaves it to the server.
  *
  * ```
  * octet  0      format, 1
@@ -11,8 +11,8 @@
  *        29-44  first 16 octets of HMAC-SHA-256(server key, octets 0-28 || UTF-8 of the scope)
  * ```
  *
- * All numbers most significant octet first; base64 makes it 60 characters without padding. The scope is the protection space
- * that the nonce was issued for: one server's nonce is worth nothing in another space under the same key.
+ * All numbers most significant octet first; base64 makes it 60 characters without padding. The scope is the protection
+ * space that the nonce was issued for: one server's nonce is worth nothing in another space under the same key.
  *
  * @layer codec
  * @spec RFC 7616 3.3 (nonce), 5.4, 5.5
