@@ -178,8 +178,8 @@ const compare = async (
     goal: "P4",
     name,
     atLeast,
-    ours: load(ours, { exchange: exchanges[0](), millis }),
-    baseline: load(baseline, { exchange: exchanges[1](), millis }),
+    ours: load(ours, { connections: 1, exchange: exchanges[0](), millis }),
+    baseline: load(baseline, { connections: 1, exchange: exchanges[1](), millis }),
     check: async () => {
       await proved(ours)
       if (exchanges[1]() !== plain) await proved(baseline)
