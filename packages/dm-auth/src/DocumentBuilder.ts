@@ -5,7 +5,8 @@
  */
 import type { Attributes, Element, Namespace } from "./Element.ts"
 import { ElementStack } from "./ElementStack.ts"
-import { type Limits, Malformed, type MalformedReason, TooLarge } from "./Malformed.ts"
+import { type Limits, Malformed, TooLarge } from "./Malformed.ts"
+import type { MalformedReason } from "./MalformedReason.ts"
 import { textOf } from "./XmlText.ts"
 
 export class DocumentBuilder {

@@ -4,27 +4,8 @@
  * @layer codec
  */
 import * as Data from "effect/Data"
+import type { MalformedReason } from "./MalformedReason.ts"
 import type { SyncHdr } from "./SyncMl.ts"
-
-/** What kind of fault it is. */
-export type MalformedReason =
-  /** Not well-formed XML or WBXML: a broken tag, a truncated document, a bad token. */
-  | "syntax"
-  /** Octets that are not text in the declared character set, or a character set that is not supported. */
-  | "character set"
-  /** A document type declaration, a processing instruction or an entity that is not predefined. */
-  | "forbidden construct"
-  /** A WBXML version, public identifier or code page that is not known. */
-  | "unknown vocabulary"
-  | "unknown element"
-  | "missing element"
-  | "repeated element"
-  /** A known element where the grammar does not allow it. */
-  | "misplaced element"
-  /** An attribute on an element that has none. */
-  | "attribute"
-  /** A value that is not of the type of its element. */
-  | "value"
 
 /** A header that is good enough to be answered. Credentials are not in it, so that an error never carries a secret. */
 export type AnswerableHdr = Omit<SyncHdr, "cred">

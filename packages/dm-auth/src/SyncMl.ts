@@ -9,7 +9,7 @@
 import type { Chal } from "./Chal.ts"
 import type { Cred } from "./Cred.ts"
 import type { Item, ItemData, Source, Target } from "./Item.ts"
-import type { MalformedReason } from "./Malformed.ts"
+import type { MalformedReason } from "./MalformedReason.ts"
 import type { Meta } from "./Meta.ts"
 
 /**

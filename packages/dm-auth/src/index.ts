@@ -14,9 +14,11 @@ export * as DmClientAuth from "./DmClientAuth.ts"
 export * as DmHandler from "./DmHandler.ts"
 export * as DmLayers from "./DmLayers.ts"
 export * as DmNonces from "./DmNonces.ts"
+export * as DmPolicy from "./DmPolicy.ts"
 export * as DmProof from "./DmProof.ts"
 export * as DmServer from "./DmServer.ts"
 export * as DmServerAuth from "./DmServerAuth.ts"
+export * as DmSessions from "./DmSessions.ts"
 export * as Element from "./Element.ts"
 export * as Item from "./Item.ts"
 export {
@@ -24,10 +26,10 @@ export {
   defaultLimits,
   type Limits,
   Malformed,
-  type MalformedReason,
   TooLarge,
   Unencodable
 } from "./Malformed.ts"
+export type { MalformedReason } from "./MalformedReason.ts"
 export * as MessageFacts from "./MessageFacts.ts"
 export * as MessageMac from "./MessageMac.ts"
 export * as Meta from "./Meta.ts"
