@@ -21,7 +21,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
+import { type HashName, hashNameFor, hashNameOf, holds, holdsFlat, type Judged } from "./CandidateCheck.ts"
 import * as CredDigest from "./CredDigest.ts"
 import type { DmAuthType } from "./DmAuthType.ts"
 import type { Candidate } from "./DmCheck.ts"
@@ -46,21 +46,14 @@ export interface NewDmAccount {
   readonly client: Secret
   /** The server's own credentials for this device. Name and password differ from those of the client. */
   readonly server?: Secret
+  /** The types that the account may use, where it is fewer than its verifiers allow. */
+  readonly types?: ReadonlyArray<DmAuthType>
   /** The hashes for which verifiers are kept; MD5 and SHA-256 unless given. */
   readonly hashes?: ReadonlyArray<"md5" | "sha256">
   /** Keeps the password itself too, which the digest of SyncML 1.0 cannot do without. */
   readonly syncml10?: boolean
   /** SHA-256 of the client's certificate, lower-case hexadecimal: it stands for credentials where policy says so. */
   readonly certificate?: string
-}
-
-/** What a candidate is judged against. */
-export interface Judged {
-  readonly candidate: Candidate
-  /** The received octets of the message, for the MAC. */
-  readonly body: Uint8Array
-  readonly verProto: string
-  readonly nonces: ReadonlyArray<Uint8Array>
 }
 
 /** Credentials ready to be sent: the octets for `Cred`, or the code for `x-syncml-hmac` over `body`. */
@@ -91,10 +84,7 @@ export class DmAccounts extends Context.Service<
   }
 >()("@oma/dm-auth/DmAccounts") {}
 
-type HashName = "md5" | "sha256"
-
 const purposeOf = (kind: string): KeyPurpose => keyPurpose(`dm/${kind}`)
-const hashNameOf = (type: DmAuthType): HashName => (type === "syncml:auth-sha256" ? "sha256" : "md5")
 
 /** The types that `account` can be asked for. */
 export const typesOf = (account: Account): ReadonlyArray<DmAuthType> => {
@@ -103,7 +93,8 @@ export const typesOf = (account: Account): ReadonlyArray<DmAuthType> => {
   if (secrets["verifier-sha256"] !== undefined) types.push("syncml:auth-sha256")
   if (secrets["verifier-md5"] !== undefined) types.push("syncml:auth-md5", "syncml:auth-MAC")
   if (types.length > 0) types.push("syncml:auth-basic")
-  return types
+  const allowed = account.attributes["types"]?.split(" ")
+  return allowed === undefined ? types : types.filter((type) => allowed.includes(type))
 }
 
 /** Whether the server has credentials of its own for `account`. */
@@ -139,40 +130,21 @@ const make = Effect.gen(function* () {
         })
       )
 
-  const holds = (hash: Hash, key: string, user: string, { body, candidate, nonces }: Judged): boolean => {
-    if (candidate.type === "syncml:auth-MAC") {
-      const mac = MessageMac.decode(candidate.header.mac, candidate.header.algorithm === "MD5" ? 16 : 32)
-      let found = 0
-      for (const nonce of nonces) {
-        const expected = MessageMac.nested(hash, key, nonce, body)
-        found |= Result.isSuccess(mac) && Bytes.equal(expected, mac.success) ? 1 : 0
-      }
-      return found === 1 && candidate.header.username === user
-    }
-    const octets = Redacted.value(candidate.octets)
-    if (candidate.type !== "syncml:auth-basic") return CredDigest.matchesAny(hash, key, octets, nonces)
-    const shown = CredDigest.decodeBasic(octets)
-    const stored = Result.isSuccess(shown) ? CredDigest.storedKey(hash, shown.success.user, shown.success.secret) : ""
-    return Bytes.equal(Bytes.utf8(stored), Bytes.utf8(key))
-  }
-
-  const flat = (hash: Hash, user: string, secret: string, { candidate, nonces }: Judged): boolean => {
-    if (candidate.type === "syncml:auth-MAC") return false
-    const octets = Redacted.value(candidate.octets)
-    let found = 0
-    for (const nonce of nonces) found |= Bytes.equal(CredDigest.flatDigest(hash, user, secret, nonce), octets) ? 1 : 0
-    return found === 1
-  }
-
-  const kindFor = (account: Account | undefined, candidate: Candidate): HashName => {
-    if (candidate.type === "syncml:auth-MAC") return candidate.header.algorithm === "MD5" ? "md5" : "sha256"
-    if (candidate.type !== "syncml:auth-basic") return hashNameOf(candidate.type)
-    return account !== undefined && account.secrets["verifier-sha256"] === undefined ? "md5" : "sha256"
-  }
+  const kindFor = (account: Account | undefined, candidate: Candidate): HashName =>
+    hashNameFor(candidate, account !== undefined && account.secrets["verifier-sha256"] === undefined ? "md5" : "sha256")
 
   return {
     add: Effect.fnUntraced(function* (given: NewDmAccount) {
-      const { aliases = [], certificate, client, device, hashes: kept = ["md5", "sha256"], server, syncml10 } = given
+      const {
+        aliases = [],
+        certificate,
+        client,
+        device,
+        hashes: kept = ["md5", "sha256"],
+        server,
+        syncml10,
+        types
+      } = given
       const refuse = (why: string) => Effect.fail(new Unacceptable({ key: `dm/${device}`, why }))
       const clear = { user: client.user, secret: Redacted.value(client.secret) }
       const mirror = server === undefined ? undefined : { user: server.user, secret: Redacted.value(server.secret) }
@@ -199,6 +171,7 @@ const make = Effect.gen(function* () {
         attributes: {
           user: clear.user,
           ...(mirror === undefined ? {} : { serverUser: mirror.user }),
+          ...(types === undefined ? {} : { types: types.join(" ") }),
           ...(certificate === undefined ? {} : { certificate })
         }
       })
@@ -217,7 +190,7 @@ const make = Effect.gen(function* () {
       if (CredDigest.formulaOf(verProto) === "flat" && CredDigest.isDigestType(candidate.type)) {
         const ref = account?.secrets["secret"] ?? nobody[name]
         const user = account === undefined ? "" : userOf(account)
-        const good = yield* read(ref, (secret) => flat(hash, user, secret, judged))
+        const good = yield* read(ref, (secret) => holdsFlat(hash, secret, user, judged))
         return good === true && account?.secrets["secret"] !== undefined
       }
       const own = account?.secrets[`verifier-${name}`]

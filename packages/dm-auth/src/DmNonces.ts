@@ -4,25 +4,14 @@
  *
  * @layer service
  */
-import {
-  Identity,
-  KeyVault,
-  keyPurpose,
-  ReplayWindow,
-  Sad,
-  type SecurityAssociation,
-  Store,
-  saId,
-  type Unavailable
-} from "@oma/sa-policy"
-import { Bytes } from "@oma/sa-policy/bytes"
+import { KeyVault, keyPurpose, Sad, type Unavailable } from "@oma/sa-policy"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import * as ChallengeNonce from "./ChallengeNonce.ts"
 import { enabler } from "./DmAccounts.ts"
+import { type NonceName, read, write } from "./StoredNonce.ts"
 
 /** What stands for an account at the time of asking. */
 export interface NonceState {
@@ -55,14 +44,8 @@ export class DmNonces extends Context.Service<
   }
 >()("@oma/dm-auth/DmNonces") {}
 
-const empty = new Uint8Array(0)
 const purpose = keyPurpose("dm/challenge")
 const keyId = "dm/challenge"
-
-const octetsOf = (text: string | undefined): Uint8Array => {
-  const decoded = text === undefined ? undefined : Bytes.fromBase64(text)
-  return decoded !== undefined && Result.isSuccess(decoded) ? decoded.success : empty
-}
 
 const make = Effect.gen(function* () {
   const sad = yield* Sad.Sad
@@ -71,50 +54,13 @@ const make = Effect.gen(function* () {
     vault.newest(keyId, purpose)
   )
 
-  const idOf = (kind: "nonce" | "own", name: string) => saId(`dm/${kind}/${name}`)
-
-  const read = (kind: "nonce" | "own", name: string) =>
-    Effect.map(Effect.result(sad.get(idOf(kind, name))), (found) =>
-      Result.isSuccess(found)
-        ? Result.succeed({ version: found.success.version, octets: octetsOf(found.success.sa.attributes["nonce"]) })
-        : found.failure._tag === "Unavailable"
-          ? Result.fail(found.failure)
-          : Result.succeed({ version: 0, octets: empty })
-    ).pipe(Effect.flatMap(Effect.fromResult))
-
-  const association = (
-    kind: "nonce" | "own",
-    name: string,
-    nonce: Uint8Array,
-    createdAt: number
-  ): SecurityAssociation => ({
-    id: idOf(kind, name),
-    mechanism: "syncml-nonce",
-    peer: Identity.anonymous,
-    scope: { enabler, interface: "dm", direction: kind === "nonce" ? "inbound" : "outbound" },
-    keys: {},
-    replay: ReplayWindow.strict,
-    createdAt,
-    provenance: { by: "@oma/dm-auth", clause: "DM Security 1.2: NextNonce" },
-    attributes: { nonce: Bytes.toBase64(nonce) }
-  })
-
-  const write = Effect.fnUntraced(function* (
-    kind: "nonce" | "own",
-    name: string,
-    nonce: Uint8Array,
-    expect: Store.Expectation
-  ) {
-    const sa = association(kind, name, nonce, yield* Clock.currentTimeMillis)
-    const written = yield* Effect.result(sad.transact([Store.put(sa, expect)]))
-    if (Result.isSuccess(written)) return "kept" as const
-    return written.failure._tag === "Unavailable" ? yield* Effect.fail(written.failure) : ("raced" as const)
-  })
+  const handedOut = (name: string): NonceName => ({ enabler, direction: "inbound", name })
+  const received = (name: string): NonceName => ({ enabler, direction: "outbound", name })
 
   return {
     of: Effect.fnUntraced(function* (name: string, exists: boolean) {
-      const { octets: stored, version: count } = yield* read("nonce", exists ? name : "")
-      const { octets: own } = yield* read("own", exists ? name : "")
+      const { octets: stored, version: count } = yield* read(sad, handedOut(exists ? name : ""))
+      const { octets: own } = yield* read(sad, received(exists ? name : ""))
       const slot = ChallengeNonce.slotAt(yield* Clock.currentTimeMillis)
       const basis: ChallengeNonce.Basis = { direction: "client", count, account: name }
       const derived = yield* vault
@@ -130,8 +76,8 @@ const make = Effect.gen(function* () {
       return { count, stored, own, candidates: [stored, ...derived.all], challenge }
     }),
     commit: (name: string, count: number, next: Uint8Array) =>
-      write("nonce", name, next, count === 0 ? "absent" : count),
-    keepOwn: (name: string, nonce: Uint8Array) => Effect.asVoid(write("own", name, nonce, "any"))
+      write(sad, handedOut(name), next, count === 0 ? "absent" : count),
+    keepOwn: (name: string, nonce: Uint8Array) => Effect.asVoid(write(sad, received(name), nonce, "any"))
   }
 })
 

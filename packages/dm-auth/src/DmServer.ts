@@ -7,7 +7,7 @@
  *
  * @layer service
  */
-import { type Account, Primitives, SecurityEvents, type Unavailable } from "@oma/sa-policy"
+import { type Account, type Decision, Level, Primitives, SecurityEvents, Spd, type Unavailable } from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -28,7 +28,10 @@ import { credInCommandStatus, wireAnswers } from "./DmAuthAnswer.ts"
 import { type ConnectionFacts, type DmServerPolicy, defaultServerPolicy } from "./DmAuthPolicy.ts"
 import { aborts, DmHandler } from "./DmHandler.ts"
 import { DmNonces } from "./DmNonces.ts"
+import * as DmPolicy from "./DmPolicy.ts"
+import { Proof } from "./DmProof.ts"
 import * as Machine from "./DmServerAuth.ts"
+import { DmSessions, type FoundSession } from "./DmSessions.ts"
 import { type AnswerableHdr, defaultLimits, type Limits } from "./Malformed.ts"
 import { hasCred, headerStatus, msgIdOf, shownOf } from "./MessageFacts.ts"
 import * as MessageMac from "./MessageMac.ts"
@@ -62,17 +65,18 @@ export interface DmReply {
 
 /** Nothing that could be answered in SyncML: the transport answers. */
 export class Unanswerable extends Data.TaggedError("Unanswerable")<{
-  readonly reason: "malformed" | "too large"
+  readonly reason: "malformed" | "too large" | "connection too weak" | "no policy"
   readonly clause: string
 }> {}
 
 export interface DmServerOptions {
+  /** The rules of `layer`; `layerSpd` takes them from the policy database. */
   readonly policy?: DmServerPolicy
   readonly limits?: Limits
   readonly hmacHeader?: HmacHeaderLimits
   /** Sessions of authenticated clients in memory, and as many of others, which displace none of them; 10,000 unless given. */
   readonly sessions?: number
-  /** Milliseconds after which an idle session is forgotten; ten minutes unless given. */
+  /** Milliseconds for which a session lasts, and an idle one stays in memory; ten minutes unless given. */
   readonly idleMillis?: number
   /** The wait before the answer to a first failure of a source and account, doubled with each further one up to `most`. */
   readonly slowDown?: { readonly first: number; readonly most: number }
@@ -93,6 +97,8 @@ export class DmServer extends Context.Service<
 
 interface Session {
   state: Machine.State
+  /** The account that authenticated it: no other one goes on in it. */
+  owner: string | undefined
   reply: DmReply | undefined
   /** MsgID of the last message sent. */
   msgId: number
@@ -102,17 +108,38 @@ interface Session {
   readonly lock: Semaphore.Semaphore
 }
 
+const stateOf = ({ mode, msgId, token, type }: FoundSession): Machine.State =>
+  Machine.State.Proved({
+    mode,
+    token,
+    connectionId: "",
+    own: Proof.Silent({ nonce: new Uint8Array(0) }),
+    last: { msgId, fingerprint: new Uint8Array(0) },
+    ...(type === undefined ? {} : { type })
+  })
+
 const nameOf = (command: Command): string => (command._tag === "Invalid" ? command.cmd : command._tag)
 
-const make = (options: DmServerOptions) =>
+/** The rules for a connection of a level, and for how long a session lasts under them. */
+interface Rules {
+  readonly policy: DmServerPolicy
+  readonly sessionMillis: number
+}
+
+type RulesFor = (level: Level.Level) => Effect.Effect<Rules, Unanswerable>
+
+const levelOf = ({ integrity, confidentiality }: DmRequest["connection"]): Level.Level =>
+  Level.join(integrity ? Level.integrity : Level.none, confidentiality ? Level.confidentiality : Level.none)
+
+const make = (options: DmServerOptions, rulesFor: RulesFor) =>
   Effect.gen(function* () {
     const accounts = yield* DmAccounts
     const nonces = yield* DmNonces
+    const sessions = yield* DmSessions
     const handler = yield* DmHandler
     const events = yield* SecurityEvents.SecurityEvents
     const primitives = yield* Primitives.Primitives
     const sha256 = primitives.hash("sha256")
-    const policy = options.policy ?? defaultServerPolicy
     const limits = options.limits ?? defaultLimits
     const most = options.sessions ?? 10_000
     const idleMillis = options.idleMillis ?? 600_000
@@ -167,7 +194,8 @@ const make = (options: DmServerOptions) =>
       const statuses: Array<Command> = [headerStatusOf(hdr, answer.status, answer.chal)]
       for (const command of requests) {
         const given = answer.execute && hasCred(command) ? credInCommandStatus : handled.statuses.get(command.cmdId)
-        if (given === undefined || ("noResp" in command && command.noResp === true)) continue
+        const unasked = hdr.noResp === true || ("noResp" in command && command.noResp === true)
+        if (given === undefined || (answer.execute && unasked)) continue
         statuses.push({
           _tag: "Status",
           cmdId: `${statuses.length + 1}`,
@@ -211,7 +239,8 @@ const make = (options: DmServerOptions) =>
       received: SyncMlCodec.Received,
       msgId: number,
       account: Account | undefined,
-      session: Session
+      session: Session,
+      { policy, sessionMillis }: Rules
     ) {
       const { message, octets: body } = received
       const exists = account !== undefined
@@ -243,6 +272,12 @@ const make = (options: DmServerOptions) =>
           ...(exists && hasOwn(account) ? { ownNonce: state.own } : {})
         }
       )
+      const token = first._tag === "Received" ? Machine.goesOnIn(session.state, first.message) : undefined
+      if (token !== undefined && !(yield* sessions.take(token, msgId))) {
+        // it is over, or another node took this MsgID: the message stands on its own
+        session.state = Machine.start
+        session.asked = false
+      }
       let current = session.state
       const pending: Array<Machine.Event> = [first]
       for (let event = pending.shift(); event !== undefined; event = pending.shift()) {
@@ -301,7 +336,12 @@ const make = (options: DmServerOptions) =>
               yield* told(request, name, answer)
               if (answer.execute) failures.delete(`${request.source} ${name}`)
               session.reply = yield* respond(request, message, account, session, answer)
-              if (answer.respUriToken !== undefined) {
+              if (answer.respUriToken !== undefined && current._tag === "Proved") {
+                const { sessionId, source } = message.hdr
+                const { mode, type } = current
+                const kept = { token: answer.respUriToken, account: name, device: source.locUri, sessionId, mode }
+                yield* sessions.begin(type === undefined ? kept : { ...kept, type }, msgId, sessionMillis)
+                session.owner = name
                 proved.set(`token ${answer.respUriToken}`, session)
                 proved.set(originOf(request, message), session)
               }
@@ -311,6 +351,7 @@ const make = (options: DmServerOptions) =>
         }
       }
       const aborted = aborts(message) ? Machine.step(current, Machine.Event.Aborted(), policy) : undefined
+      if (aborted !== undefined && current._tag === "Proved") yield* sessions.end(current.token)
       session.state = aborted !== undefined && Result.isSuccess(aborted) ? aborted.success[0] : current
       return session.reply
     })
@@ -318,30 +359,54 @@ const make = (options: DmServerOptions) =>
     const originOf = ({ connection, source }: DmRequest, { hdr }: SyncMl) =>
       `from ${connection.integrity ? connection.id : source} ${hdr.sessionId} ${hdr.source.locUri}`
 
+    const stranger = (origin: string, touched: number): Session => {
+      const session: Session = {
+        state: Machine.start,
+        owner: undefined,
+        reply: undefined,
+        msgId: 0,
+        asked: false,
+        touched,
+        lock: Semaphore.makeUnsafe(1)
+      }
+      strangers.set(origin, session)
+      return session
+    }
+
+    /** A session that this node does not remember: of another node, or of the time before a restart. */
+    const restored = Effect.fnUntraced(function* (token: string, touched: number) {
+      const found = yield* sessions.find(token)
+      if (found === undefined) return undefined
+      const session: Session = {
+        state: stateOf(found),
+        owner: found.account,
+        reply: undefined,
+        // the server answers every message with one
+        msgId: found.msgId,
+        asked: true,
+        touched,
+        lock: Semaphore.makeUnsafe(1)
+      }
+      proved.set(`token ${token}`, session)
+      return session
+    })
+
     const sessionFor = Effect.fnUntraced(function* (request: DmRequest, message: SyncMl) {
       const now = yield* Clock.currentTimeMillis
       const { token } = request
       const origin = originOf(request, message)
-      const byToken = token === undefined ? undefined : proved.get(`token ${token}`)
+      const byToken = token === undefined ? undefined : (proved.get(`token ${token}`) ?? (yield* restored(token, now)))
       const found = byToken ?? proved.get(origin) ?? strangers.get(origin)
       if (found !== undefined && now - found.touched < idleMillis) {
         found.touched = now
         return found
       }
-      const session: Session = {
-        state: Machine.start,
-        reply: undefined,
-        msgId: 0,
-        asked: false,
-        touched: now,
-        lock: Semaphore.makeUnsafe(1)
-      }
-      strangers.set(origin, session)
-      return session
+      return stranger(origin, now)
     })
 
     return {
       receive: Effect.fnUntraced(function* (request: DmRequest) {
+        const rules = yield* rulesFor(levelOf(request.connection))
         const decoded = SyncMlCodec.decode(request.mediaType, request.octets, limits)
         if (Result.isFailure(decoded)) {
           const { failure } = decoded
@@ -354,21 +419,60 @@ const make = (options: DmServerOptions) =>
         const msgId = msgIdOf(message)
         if (msgId === undefined) return yield* plain(request, message.hdr, 400)
         const unavailable = (_: Unavailable) => plain(request, message.hdr, 503)
-        const session = yield* sessionFor(request, message)
         const shown = shownOf(message, request.hmacHeader, options.hmacHeader)
-        return yield* session.lock
-          .withPermits(1)(
-            Effect.flatMap(accountOf(message, shown), (account) =>
-              converse(request, decoded.success, msgId, account, session)
-            )
-          )
-          .pipe(
-            Effect.catchTag("Unavailable", unavailable),
-            Effect.flatMap((reply) => (reply === undefined ? plain(request, message.hdr, 500) : Effect.succeed(reply)))
-          )
+        return yield* Effect.gen(function* () {
+          const found = yield* sessionFor(request, message)
+          const named = yield* accountOf(message, shown)
+          // in a session its account need not be named again, and another one that is named begins anew
+          const { owner } = found
+          const foreign = owner !== undefined && named !== undefined && named.id !== owner
+          const session = foreign ? stranger(originOf(request, message), found.touched) : found
+          const account = named ?? (owner === undefined ? undefined : yield* accounts.find([owner]))
+          return yield* session.lock.withPermits(1)(converse(request, decoded.success, msgId, account, session, rules))
+        }).pipe(
+          Effect.catchTag("Unavailable", unavailable),
+          Effect.flatMap((reply) => (reply === undefined ? plain(request, message.hdr, 500) : Effect.succeed(reply)))
+        )
       })
     }
   })
 
-/** The server on accounts, nonces and a handler. */
-export const layer = (options: DmServerOptions = {}) => Layer.effect(DmServer, make(options))
+/** The server on accounts, nonces, sessions and a handler, under the rules of `options`. */
+export const layer = (options: DmServerOptions = {}) => {
+  const rules = { policy: options.policy ?? defaultServerPolicy, sessionMillis: options.idleMillis ?? 600_000 }
+  return Layer.effect(
+    DmServer,
+    make(options, () => Effect.succeed(rules))
+  )
+}
+
+const refusedBy = (decision: Decision.Decision): Unanswerable | undefined =>
+  decision._tag === "Upgrade" || decision._tag === "Refuse"
+    ? new Unanswerable({ reason: "connection too weak", clause: decision.clause })
+    : undefined
+
+/**
+ * The server under the policy database: the entry of the interface `dm`, as it stands when a message comes. Lifetime `session` says how
+ * long a session lasts. A connection that is less protected than the entry demands is not answered in SyncML at all.
+ */
+export const layerSpd = (options: Omit<DmServerOptions, "policy"> = {}) =>
+  Layer.effect(
+    DmServer,
+    Effect.gen(function* () {
+      const spd = yield* Spd.Spd
+      const events = yield* SecurityEvents.SecurityEvents
+      const rulesFor: RulesFor = Effect.fnUntraced(function* (level: Level.Level) {
+        const { decision, entry } = yield* spd
+          .decide(DmPolicy.serverInterface, level, [])
+          .pipe(Effect.mapError(({ name }) => new Unanswerable({ reason: "no policy", clause: name })))
+        const refused = refusedBy(decision)
+        if (refused !== undefined) {
+          yield* events.emit("UpgradeDemanded", { enabler, interface: "dm", clause: refused.clause })
+          return yield* refused
+        }
+        const sessionMillis = entry.lifetimes["session"] ?? options.idleMillis ?? 600_000
+        return { policy: DmPolicy.serverPolicy(entry, level), sessionMillis }
+      })
+      return yield* make(options, rulesFor)
+    })
+  )

@@ -50,6 +50,18 @@ const bound = (proved: Proved, message: ReceivedMessage): boolean =>
     ? message.connection.integrity && message.connection.id === proved.connectionId
     : Bytes.equal(Bytes.utf8(message.token), Bytes.utf8(proved.token))
 
+/**
+ * The token of the session that `message` would go on in; `undefined` where it stands on its own or comes again. Whoever keeps
+ * sessions takes the MsgID before the message is judged.
+ */
+export const goesOnIn = (state: State, message: ReceivedMessage): string | undefined =>
+  state._tag === "Proved" &&
+  !sameMessage(state.last, message) &&
+  bound(state, message) &&
+  message.msgId > state.last.msgId
+    ? state.token
+    : undefined
+
 const lastOf = (message: ReceivedMessage): Last => ({ msgId: message.msgId, fingerprint: message.fingerprint })
 
 /** The server's own credentials after the client's word on the last ones. */

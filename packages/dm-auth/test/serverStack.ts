@@ -1,7 +1,7 @@
 import { CredentialStore, KeyVault, MasterKeys, Sad, SecurityEvents, Store, StoreMemory } from "@oma/sa-policy"
 import { NodePrimitives } from "@oma/sa-policy/node"
 import { Context, Effect, Layer, Redacted } from "effect"
-import { DmAccounts, DmHandler, DmNonces, DmServer } from "../src/index.ts"
+import { DmAccounts, DmHandler, DmNonces, DmServer, DmSessions } from "../src/index.ts"
 
 const masterKey = Redacted.make(new Uint8Array(32).fill(9))
 
@@ -14,7 +14,7 @@ export const serverOn = (
   const keys = MasterKeys.layerOf({ id: "test", key: masterKey }).pipe(Layer.provideMerge(ground))
   const vault = KeyVault.layer().pipe(Layer.provideMerge(keys))
   const stores = Layer.mergeAll(CredentialStore.layer, Sad.layer()).pipe(Layer.provideMerge(vault))
-  const parts = Layer.mergeAll(DmAccounts.layer, DmNonces.layer, DmHandler.layerResponder).pipe(
+  const parts = Layer.mergeAll(DmAccounts.layer, DmNonces.layer, DmSessions.layer, DmHandler.layerResponder).pipe(
     Layer.provideMerge(stores)
   )
   return DmServer.layer({ slowDown: { first: 0, most: 0 }, ...options }).pipe(Layer.provideMerge(parts), Layer.orDie)

@@ -28,10 +28,21 @@ const tokenOf = (target: string): string | undefined => {
   return undefined
 }
 
-const refused = (error: Unanswerable): HttpExchange.HttpResponse =>
-  error.reason === "too large"
-    ? HttpExchange.refusal(413, "The message is too large.")
-    : HttpExchange.refusal(400, "The message is no SyncML.")
+const refused = ({ reason }: Unanswerable): HttpExchange.HttpResponse => {
+  switch (reason) {
+    case "too large":
+      return HttpExchange.refusal(413, "The message is too large.")
+    case "malformed":
+      return HttpExchange.refusal(400, "The message is no SyncML.")
+    case "no policy":
+      return HttpExchange.refusal(403, "Not served.")
+    case "connection too weak":
+      return HttpExchange.refusal(426, "A protected connection is needed.", [
+        ["Upgrade", "TLS/1.2, HTTP/1.1"],
+        ["Connection", "Upgrade"]
+      ])
+  }
+}
 
 /**
  * A handler that takes DM messages: other methods than POST get 405, other media types 415, what is no SyncML 400, what is too
