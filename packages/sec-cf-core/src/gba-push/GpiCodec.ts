@@ -64,6 +64,9 @@ const fail = (at: number, why: string) => Result.fail(new MalformedGpi({ at, why
 /** The identifier under which the base of the protection keys is derived: private organisation, our own choice. */
 const protection = "ff00000001" as NafId.UaProtocol
 
+/** The NAF_Id for which a card that gives external keys only makes the base of the protection keys. No NAF ever gets that key. */
+export const protectionNafId = (bsf: Fqdn): NafId.NafId => ({ fqdn: bsf, ua: protection })
+
 /**
  * S of the base of the protection keys, for HMAC-SHA-256 under Ks: as a Ks_NAF for the bootstrapping server's own name, so that a
  * card that gives external keys only can make it too.
@@ -71,7 +74,7 @@ const protection = "ff00000001" as NafId.UaProtocol
  * **Shapes** `impi` is the real one, `bsf` the home server's name: the receiver takes both from its own card, never from the message.
  */
 export const baseInput = (rand: Uint8Array, impi: Impi, bsf: Fqdn): Result.Result<Uint8Array, ParameterTooLong> =>
-  Ks.nafInput("me", rand, impi, { fqdn: bsf, ua: protection })
+  Ks.nafInput("me", rand, impi, protectionNafId(bsf))
 
 /** The two protection keys out of the base: Kenc 16 octets, Kint 32. */
 export const protectionKeys = (
