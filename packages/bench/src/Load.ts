@@ -81,7 +81,11 @@ export const load = (server: Server, options: LoadOptions): Sampler => {
     let requests = 0
     await Promise.all(
       connections.map(async (connection) => {
-        while (process.hrtime.bigint() < until) requests += await options.exchange(connection)
+        while (process.hrtime.bigint() < until) {
+          // awaited first: `requests += await ...` would read the sum before the wait and lose what others added meanwhile
+          const made = await options.exchange(connection)
+          requests += made
+        }
       })
     )
     const spent = (await server.cpu()) - before
