@@ -3,7 +3,7 @@
  *
  * @layer binding
  */
-import { DmAccounts, DmHandler, DmNonces, DmServer } from "@oma/dm-auth"
+import { DmAccounts, DmAuthType, DmHandler, DmNonces, DmServer, DmSessions } from "@oma/dm-auth"
 import { DmHttp } from "@oma/dm-auth/http"
 import { NodeHttpServer } from "@oma/sa-policy/node"
 import { connectionOf, type DevelopmentCa, httpsServer, loopbackNames } from "@oma/sec-cf-core/tls"
@@ -26,6 +26,7 @@ const provision = Effect.fnUntraced(function* (demo: DemoAccount) {
     .add({
       device,
       client: { user, secret: Redacted.make(secret) },
+      types: demo.modes.filter(DmAuthType.isDmAuthType),
       syncml10: true,
       ...(serverId === undefined || serverSecret === undefined
         ? {}
@@ -35,8 +36,8 @@ const provision = Effect.fnUntraced(function* (demo: DemoAccount) {
     .pipe(Effect.catchTag("Conflict", () => Effect.void))
 })
 
-const layer = DmServer.layer().pipe(
-  Layer.provide(DmNonces.layer),
+const layer = DmServer.layerSpd().pipe(
+  Layer.provide(Layer.mergeAll(DmNonces.layer, DmSessions.layer)),
   Layer.provide(DmHandler.layerResponder),
   Layer.provideMerge(DmAccounts.layer)
 )
