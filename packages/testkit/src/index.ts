@@ -1,1 +1,1 @@
-export {}
+export * as PushInbox from "./PushInbox.ts"

@@ -168,7 +168,8 @@ describe("GPI that a handset drops", () => {
       )
       assert.strictEqual(race.filter(Exit.isSuccess).length, 1)
       assert.strictEqual(yield* reason(gpi), "replayed")
-      const sa = NafSa.namesOf("UE", gpi.subarray(1, 17), (race.find(Exit.isSuccess)?.value as NafSa.NafSa).ptid)
+      const winner = race.find(Exit.isSuccess)!
+      const sa = NafSa.namesOf("UE", gpi.subarray(1, 17), winner.value.ptid)
       yield* Effect.provide(NafSa.end(sa, "deactivated"), mobile)
       assert.strictEqual(yield* reason(gpi), "replayed")
       assert.isTrue((yield* refusals).every((detail) => detail.startsWith("replayed")))

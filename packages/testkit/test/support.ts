@@ -1,0 +1,91 @@
+import { createCipheriv } from "node:crypto"
+import {
+  CredentialStore,
+  KeyVault,
+  MasterKeys,
+  type Primitives,
+  Sad,
+  SecurityEvents,
+  type Store,
+  StoreMemory
+} from "@oma/sa-policy"
+import { NodePrimitives } from "@oma/sa-policy/node"
+import { AkaCard, Cards, Milenage, Subscribers, Usim } from "@oma/sec-cf-core/aka"
+import { Fqdn, GussSource, Impi } from "@oma/sec-cf-core/gba"
+import { BsfPush, PublicIdentities, PushCard, PushNaf, UePush, ZpnLocal } from "@oma/sec-cf-core/gba-push"
+import { Gpl } from "@oma/sec-cf-core/gpl"
+import { Effect, Layer, Result } from "effect"
+
+const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"))
+const ok = Result.getOrThrow
+
+export const number = "+15551230001"
+export const impi = ok(Impi.parse("001010123456789@ims.mnc001.mcc001.3gppnetwork.org"))
+export const nafName = ok(Fqdn.parse("dcd.example.net"))
+export const scope = { enabler: "dcd", interface: "dcd-2" }
+const bsfName = ok(Impi.bsfOf(impi))
+const k = "465b5ce8b199b49faa5f0a2ee238a6bc"
+const opc = "cd63cb71954a9f4e48a5994e37a02baf"
+
+type Ground =
+  | Store.Store
+  | SecurityEvents.SecurityEvents
+  | Primitives.Primitives
+  | MasterKeys.MasterKeys
+  | KeyVault.KeyVault
+  | CredentialStore.CredentialStore
+  | Sad.Sad
+
+const ground = (): Layer.Layer<Ground> => {
+  const base = Layer.mergeAll(StoreMemory.layer, SecurityEvents.layer(), NodePrimitives.layer)
+  const keys = Layer.orDie(MasterKeys.layerEphemeral).pipe(Layer.provideMerge(base))
+  const vault = KeyVault.layer().pipe(Layer.provideMerge(keys))
+  return Layer.mergeAll(CredentialStore.layer, Sad.layer()).pipe(Layer.provideMerge(vault))
+}
+
+/** The home network with a subscriber, its bootstrapping server, and a Push-NAF. */
+export const naf = (): Layer.Layer<PushNaf.PushNaf> => {
+  const subscribers = Subscribers.layer.pipe(Layer.provideMerge(ground()))
+  const source = Subscribers.layerSource.pipe(Layer.provideMerge(subscribers))
+  const provisioned = Layer.effectDiscard(
+    Effect.flatMap(Subscribers.Subscribers, (all) => all.add({ impi, k: hex(k), opc: hex(opc) }))
+  ).pipe(Layer.orDie, Layer.provideMerge(source))
+  const home = Layer.mergeAll(
+    GussSource.layer,
+    PublicIdentities.layerTable(new Map([[`tel:${number}`, impi]])),
+    Gpl.layer
+  ).pipe(Layer.provideMerge(provisioned))
+  const zpn = ZpnLocal.layer({ name: nafName, answersFor: (fqdn) => fqdn === nafName }).pipe(
+    Layer.provide(BsfPush.layer({ fqdn: bsfName }))
+  )
+  return PushNaf.layer({ fqdn: nafName, scope }).pipe(Layer.provide(zpn), Layer.provide(home))
+}
+
+/** The handset of the subscriber. */
+export const handset = (): Layer.Layer<UePush.UePush | Gpl.Gpl> => {
+  const aes = (blocks: Uint8Array) =>
+    new Uint8Array(createCipheriv("aes-128-ecb", hex(k), null).setAutoPadding(false).update(blocks))
+  const usim = Usim.make(ok(Milenage.make(aes, hex(opc))))
+  const card = PushCard.layerMe().pipe(Layer.provide(Layer.effect(AkaCard, Cards.makeMemory(usim))))
+  const accept = ({ fqdn }: { readonly fqdn: string }) => (fqdn === nafName ? scope : undefined)
+  return Layer.mergeAll(UePush.layer({ impi, bsf: bsfName, accept }).pipe(Layer.provide(card)), Gpl.layer).pipe(
+    Layer.provide(ground())
+  )
+}
+
+/** An article of `length` octets in which no four octets come twice by chance. */
+export const article = (length: number): Uint8Array => {
+  let text = ""
+  for (let line = 1; text.length < length; line++) text += `Line ${line}: the price of item ${line * 7919} rose. `
+  return new TextEncoder().encode(text.slice(0, length))
+}
+
+/** The first run of four octets of `plain` that stands in `seen`, or `undefined`. */
+export const commonRun = (plain: Uint8Array, seen: Uint8Array): string | undefined => {
+  const haystack = Buffer.from(seen)
+  for (let at = 0; at + 4 <= plain.length; at++) {
+    const run = Buffer.from(plain.subarray(at, at + 4))
+    if (haystack.includes(run)) return `${run.toString("latin1")} at ${at}`
+  }
+  return undefined
+}
