@@ -20,7 +20,7 @@ const told = new Set<SecurityEvent["_tag"]>([
 ])
 
 /** One event as a line. Control characters that a peer put into a name do not reach the terminal. */
-export const lineOf = (event: SecurityEvent): string =>
+const lineOf = (event: SecurityEvent): string =>
   [
     new Date(event.at).toISOString(),
     event._tag,

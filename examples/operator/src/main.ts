@@ -88,7 +88,7 @@ const serve = Effect.fnUntraced(function* (options: Options) {
     if (options.readyFile !== undefined) yield* ReadyFile.write(options.readyFile, ready)
     if (options.once) return yield* tellAll(started.flatMap(({ stories }) => stories))
     yield* Console.log("  Ctrl-C stops.\n")
-    yield* Effect.never
+    return yield* Effect.never
   }).pipe(Effect.provide(ground))
 })
 

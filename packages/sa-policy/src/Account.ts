@@ -21,7 +21,7 @@ export interface Account {
 }
 
 /** What an account allows at most. */
-export const limits = { id: 255, aliases: 16, secrets: 16 } as const
+const limits = { id: 255, aliases: 16, secrets: 16 } as const
 
 /** The first rule that `account` breaks, or `undefined`. */
 export const fault = (account: Account): string | undefined => {

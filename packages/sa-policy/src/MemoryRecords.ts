@@ -14,7 +14,7 @@ interface Entry {
 }
 
 /** Code points in order: the order of the UTF-8 octets, in which databases keep text. */
-export const byCodePoints = (a: string, b: string): number => {
+const byCodePoints = (a: string, b: string): number => {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i)

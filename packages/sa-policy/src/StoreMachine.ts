@@ -190,7 +190,7 @@ const leadsTo = (row: Row, mechanism: string, alias: string): boolean => {
 }
 
 /** Whether the association of `row` has ended by `now`, or was seen to have ended earlier. */
-export const rowIsOver = (row: Row, now: number): boolean => row.over || isOver(row, now)
+const rowIsOver = (row: Row, now: number): boolean => row.over || isOver(row, now)
 
 /** The row of `id` that stands and has not ended, or why there is none. */
 const living = (draft: Draft, id: SaId, now: number): Row | SaNotFound | SaRevoked | SaExpired => {

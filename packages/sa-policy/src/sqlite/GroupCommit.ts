@@ -20,7 +20,7 @@ interface Job {
 }
 
 /** How many transactions one commit takes, and how many may wait for the next ones. */
-export const commitLimits = { together: 1024, waiting: 65_536 } as const
+const commitLimits = { together: 1024, waiting: 65_536 } as const
 
 /** How long, in milliseconds, to leave the file to other connections before the next try; doubled each time. */
 const pause = { first: 1, most: 50 } as const

@@ -22,10 +22,10 @@ import {
   encodeBody,
   encodeMode,
   type RowFault
-} from "./RowCodec.ts"
+} from "../RowCodec.ts"
 
 /** A file whose rows are not what a store wrote. */
-export class DamagedRow extends Error {
+class DamagedRow extends Error {
   override readonly name = "DamagedRow"
 }
 
