@@ -1,0 +1,136 @@
+/**
+ * XML text to a tree, through saxes: limits at each event, names resolved to namespaces.
+ *
+ * saxes runs without its own namespace processing, which searches all open elements for each name; here a scope is made
+ * only where an element declares one. Handlers that few documents need are set only for those: with more than seven the
+ * engine keeps the parser's state in a slow dictionary.
+ *
+ * @layer codec
+ */
+import { SaxesParser } from "saxes"
+import { type Element, noAttributes } from "./Element.ts"
+import { type Limits, Malformed, type MalformedReason, TooLarge } from "./Fault.ts"
+
+/** Prefixes in force and what they stand for; the empty prefix is the default namespace. */
+type Scope = ReadonlyMap<string, string>
+
+const rootScope: Scope = new Map([
+  ["", ""],
+  ["xml", "http://www.w3.org/XML/1998/namespace"]
+])
+const xmlClause = "XML 1.0: a well-formed document"
+const namespacesClause = "Namespaces in XML 1.0: names have at most one prefix, declared before it is used"
+const encodings: ReadonlySet<string> = new Set(["utf-8", "us-ascii"])
+
+interface Open {
+  readonly namespace: string
+  readonly name: string
+  readonly attributes: ReadonlyMap<string, string>
+  readonly children: Array<Element>
+  readonly scope: Scope
+  readonly start: number
+  text: string
+}
+
+const isDeclaration = (name: string): boolean => name === "xmlns" || name.startsWith("xmlns:")
+
+/**
+ * The tree of the document `text`. Comments and processing instructions are passed over.
+ *
+ * **Fails** by throwing `Malformed` or `TooLarge`, the only way to stop the parser.
+ */
+export const readTree = (text: string, limits: Limits): Element => {
+  const parser = new SaxesParser<{ xmlns: false; position: false }>({ xmlns: false, position: false })
+  const open: Array<Open> = []
+  let root: Element | undefined
+  let elements = 0
+  let attributeCount = 0
+  let textLength = 0
+
+  const fail = (reason: MalformedReason, clause: string): never => {
+    throw new Malformed({ reason, path: "", clause, offset: parser.position })
+  }
+  const tooLarge = (limit: keyof Limits): never => {
+    throw new TooLarge({ limit, max: limits[limit] })
+  }
+  const count = (length: number): void => {
+    textLength += length
+    if (textLength > limits.text) tooLarge("text")
+  }
+  const resolve = (scope: Scope, prefix: string): string => scope.get(prefix) ?? fail("syntax", namespacesClause)
+
+  const declared = (attributes: Record<string, string>, outer: Scope): Scope => {
+    let inner: Map<string, string> | undefined
+    for (const name of Object.keys(attributes)) {
+      if (!isDeclaration(name)) continue
+      const prefix = name.slice(6)
+      const uri = attributes[name]!
+      const isReserved = prefix === "xml" || prefix === "xmlns"
+      if (isReserved || name === "xmlns:" || (prefix !== "" && uri === "")) fail("syntax", namespacesClause)
+      inner ??= new Map(outer)
+      inner.set(prefix, uri)
+    }
+    return inner ?? outer
+  }
+  const plain = (attributes: Record<string, string>, scope: Scope): ReadonlyMap<string, string> => {
+    let kept: Map<string, string> | undefined
+    for (const name of Object.keys(attributes)) {
+      if (isDeclaration(name)) continue
+      const colon = name.indexOf(":")
+      if (colon >= 0) resolve(scope, name.slice(0, colon))
+      kept ??= new Map()
+      kept.set(name, attributes[name]!)
+    }
+    return kept ?? noAttributes
+  }
+  const addText = (piece: string): void => {
+    const element = open[open.length - 1]
+    if (element === undefined) return
+    count(piece.length)
+    element.text += piece
+  }
+
+  parser.on("error", () => fail("syntax", xmlClause))
+  if (text.includes("<!DOCTYPE")) {
+    parser.on("doctype", () => fail("forbidden construct", "no document type declaration"))
+  }
+  if (text.includes("<![CDATA[")) parser.on("cdata", addText)
+  parser.on("attribute", ({ name, value }) => {
+    if (++attributeCount > limits.attributes) tooLarge("attributes")
+    if (!isDeclaration(name)) count(name.length + value.length)
+  })
+  parser.on("opentag", ({ name, attributes }) => {
+    if (open.length === 0) {
+      const { version, encoding } = parser.xmlDecl
+      if (version !== undefined && version !== "1.0") fail("forbidden construct", "XML 1.0 alone")
+      if (encoding !== undefined && !encodings.has(encoding.toLowerCase())) fail("character set", "UTF-8 alone")
+    }
+    if (open.length >= limits.depth) tooLarge("depth")
+    if (++elements > limits.elements) tooLarge("elements")
+    const outer = open.length === 0 ? rootScope : open[open.length - 1]!.scope
+    const scope = attributeCount === 0 ? outer : declared(attributes, outer)
+    const kept = attributeCount === 0 ? noAttributes : plain(attributes, scope)
+    attributeCount = 0
+    const colon = name.indexOf(":")
+    if (colon === 0 || colon === name.length - 1 || colon !== name.lastIndexOf(":")) fail("syntax", namespacesClause)
+    open.push({
+      namespace: resolve(scope, colon < 0 ? "" : name.slice(0, colon)),
+      name: name.slice(colon + 1),
+      attributes: kept,
+      children: [],
+      scope,
+      start: text.lastIndexOf("<", parser.position - 1),
+      text: ""
+    })
+  })
+  parser.on("closetag", () => {
+    const { namespace, name, attributes, children, start, text: own } = open.pop()!
+    const element = { namespace, name, attributes, children, text: own, span: [start, parser.position] as const }
+    if (open.length === 0) root = element
+    else open[open.length - 1]!.children.push(element)
+  })
+  parser.on("text", addText)
+
+  parser.write(text).close()
+  return root ?? fail("syntax", xmlClause)
+}

@@ -1,0 +1,1 @@
+export { ofMessage, ofProtocol, ofStructure } from "./MessageSchema.ts"
