@@ -8,7 +8,7 @@ import * as Http from "node:http"
 import type * as Https from "node:https"
 import type * as Net from "node:net"
 import type { AddressInfo } from "node:net"
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -31,6 +31,8 @@ export interface HttpLimits {
   readonly header?: number
   /** Milliseconds in which a request must have come in whole; 30,000 unless given. */
   readonly requestMillis?: number
+  /** Milliseconds in which the peer must have taken an answer; 30,000 unless given. Then its connection is closed. */
+  readonly responseMillis?: number
   /** Milliseconds for which an idle connection is kept; 5,000 unless given. */
   readonly idleMillis?: number
   /** Requests in work at a time; 1,024 unless given. More are answered with 503. */
@@ -43,12 +45,15 @@ export interface ListenOptions {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  /** A server that exists already, such as the HTTPS server of a TLS profile; a plain one is made unless given. */
+  /**
+   * A server that exists already, such as the HTTPS server of a TLS profile; a plain one is made unless given. Who makes one sets its
+   * limit of the header section, and how often it looks for requests that are late.
+   */
   readonly server?: Http.Server | Https.Server
   /** What is known of a connection; plain TCP unless given. */
   readonly connectionOf?: (socket: Net.Socket) => Connection
   readonly limits?: HttpLimits
-  /** Told of defects in the handler, for the operator's log. */
+  /** Told of defects in the handler and of errors of the listening socket, for the operator's log. */
   readonly onDefect?: (cause: Cause.Cause<never>) => void
 }
 
@@ -87,11 +92,18 @@ const busy = refusal(503, "Service Unavailable", [["Retry-After", "1"]])
 const tooLarge = refusal(413, "Content Too Large")
 const broken = refusal(500, "Internal Server Error")
 
+/** How long a response is, is said here and nowhere else. */
+const framing: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"])
+
+/**
+ * Sends a response. Throws, with nothing sent, where it has a status that ends no request or a field that HTTP cannot carry, such as one
+ * with a line break.
+ */
 const send = (outgoing: Http.ServerResponse, { status, fields, body }: HttpResponse, close = false): void => {
-  if (outgoing.destroyed || outgoing.headersSent) return
+  if (!Number.isInteger(status) || status < 200 || status > 999) throw new RangeError(`no final status: ${status}`)
   const raw: Array<string> = []
-  for (const [name, value] of fields) raw.push(name, value)
-  raw.push("Content-Length", String(body.length))
+  for (const [name, value] of fields) if (!framing.has(name.toLowerCase())) raw.push(name, value)
+  if (status !== 204 && status !== 304) raw.push("Content-Length", String(body.length))
   if (close) raw.push("Connection", "close")
   outgoing.writeHead(status, raw)
   outgoing.end(body)
@@ -99,11 +111,14 @@ const send = (outgoing: Http.ServerResponse, { status, fields, body }: HttpRespo
 
 const noBody = new Uint8Array(0)
 
+const announcesMore = (incoming: Http.IncomingMessage, limit: number): boolean =>
+  Number(incoming.headers["content-length"] ?? 0) > limit
+
 /** Gives the content, or `undefined` once it is longer than `limit`; never, when the peer breaks off. */
 const read = (incoming: Http.IncomingMessage, limit: number, done: (body: Uint8Array | undefined) => void): void => {
-  const length = incoming.headers["content-length"]
-  if (length === undefined && incoming.headers["transfer-encoding"] === undefined) return done(noBody)
-  if (length !== undefined && Number(length) > limit) return done(undefined)
+  const { "content-length": length, "transfer-encoding": coding } = incoming.headers
+  if (length === undefined && coding === undefined) return done(noBody)
+  if (announcesMore(incoming, limit)) return done(undefined)
   const parts: Array<Buffer> = []
   let received = 0
   let over = false
@@ -124,48 +139,78 @@ const read = (incoming: Http.IncomingMessage, limit: number, done: (body: Uint8A
 
 /**
  * Listens, and answers each request by `handler`, one fiber a request, until the scope closes; then it takes no more, finishes what is in
- * work, and closes.
+ * work, and closes. The fiber of a peer that goes away before its answer is interrupted, and counts as work until it has ended.
  */
 export const listen = Effect.fnUntraced(function* <R>(handler: HttpHandler<R>, options: ListenOptions) {
   const context = yield* Effect.context<R>()
   const { limits = {}, connectionOf = plainConnection } = options
   const bodyLimit = limits.body ?? 65_536
   const inWorkLimit = limits.inWork ?? 1024
+  const requestMillis = limits.requestMillis ?? 30_000
+  const responseMillis = limits.responseMillis ?? 30_000
   const server =
-    options.server ?? Http.createServer({ maxHeaderSize: limits.header ?? 16_384, insecureHTTPParser: false })
-  server.requestTimeout = limits.requestMillis ?? 30_000
-  server.headersTimeout = Math.min(server.requestTimeout, 10_000)
+    options.server ??
+    Http.createServer({
+      maxHeaderSize: limits.header ?? 16_384,
+      insecureHTTPParser: false,
+      connectionsCheckingInterval: Math.max(50, Math.min(5_000, requestMillis / 4))
+    })
+  server.requestTimeout = requestMillis
+  server.headersTimeout = Math.min(requestMillis, 10_000)
   server.keepAliveTimeout = limits.idleMillis ?? 5_000
   server.maxConnections = limits.connections ?? 10_000
   const run = Effect.runForkWith(context)
   let inWork = 0
 
+  const answer = (outgoing: Http.ServerResponse, response: HttpResponse, close?: boolean): void => {
+    if (outgoing.destroyed) return
+    const { socket } = outgoing.req
+    const late = setTimeout(() => socket.destroy(), responseMillis)
+    outgoing.once("close", () => clearTimeout(late))
+    try {
+      send(outgoing, response, close)
+    } catch (defect) {
+      options.onDefect?.(Cause.die(defect))
+      send(outgoing, broken)
+    }
+  }
+
   const onRequest = (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse): void => {
-    if (inWork >= inWorkLimit) return send(outgoing, busy)
+    if (inWork >= inWorkLimit) return answer(outgoing, busy)
     inWork++
-    let counted = true
+    let holders = 1
     const release = () => {
-      if (counted) inWork--
-      counted = false
+      if (--holders === 0) inWork--
     }
     outgoing.once("close", release)
     read(incoming, bodyLimit, (body) => {
-      if (body === undefined) return send(outgoing, tooLarge, true)
-      const request = {
-        method: incoming.method ?? "",
-        target: incoming.url ?? "",
-        fields: fieldsOf(incoming.rawHeaders),
-        body,
-        connection: connectionOf(incoming.socket)
-      }
-      run(Effect.suspend(() => handler(request))).addObserver((exit) => {
-        if (Exit.isSuccess(exit)) return send(outgoing, exit.value)
-        options.onDefect?.(exit.cause)
-        send(outgoing, broken)
+      if (body === undefined) return answer(outgoing, tooLarge, true)
+      holders++
+      const fiber = run(
+        Effect.suspend(() =>
+          handler({
+            method: incoming.method ?? "",
+            target: incoming.url ?? "",
+            fields: fieldsOf(incoming.rawHeaders),
+            body,
+            connection: connectionOf(incoming.socket)
+          })
+        )
+      )
+      outgoing.once("close", () => fiber.interruptUnsafe())
+      fiber.addObserver((exit) => {
+        release()
+        if (Exit.isSuccess(exit)) return answer(outgoing, exit.value)
+        if (!Cause.hasInterruptsOnly(exit.cause)) options.onDefect?.(exit.cause)
+        answer(outgoing, broken)
       })
     })
   }
   server.on("request", onRequest)
+  server.on("checkContinue", (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse) => {
+    if (!announcesMore(incoming, bodyLimit)) outgoing.writeContinue()
+    onRequest(incoming, outgoing)
+  })
 
   yield* Effect.callback<void, ListenFailed>((resume) => {
     const failed = (cause: unknown) =>
@@ -173,6 +218,7 @@ export const listen = Effect.fnUntraced(function* <R>(handler: HttpHandler<R>, o
     server.once("error", failed)
     server.listen({ host: options.host, port: options.port }, () => {
       server.off("error", failed)
+      server.on("error", (error) => options.onDefect?.(Cause.die(error)))
       resume(Effect.void)
     })
   })
