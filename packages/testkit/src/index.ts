@@ -1,1 +1,7 @@
+export * as Handset from "./Handset.ts"
+export * as Misbehaving from "./Misbehaving.ts"
+export * as Network from "./Network.ts"
 export * as PushInbox from "./PushInbox.ts"
+export * as SoftwareCard from "./SoftwareCard.ts"
+export { type TestSubscriber, testBsf, testSubscribers } from "./TestSubscribers.ts"
+export * as Uicc from "./Uicc.ts"
