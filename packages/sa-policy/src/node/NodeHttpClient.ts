@@ -113,9 +113,13 @@ const make = (options: HttpClientOptions) =>
           return
         }
         const secure = new URL(url).protocol === "https:"
-        const headers: Record<string, Array<string>> = {}
-        for (const [name, value] of fields) headers[name] = [...(headers[name] ?? []), value]
-        headers["Content-Length"] = [String(body.length)]
+        // a list of one would do, were it not for Host
+        const headers: Record<string, string | Array<string>> = {}
+        for (const [name, value] of fields) {
+          const before = headers[name]
+          headers[name] = before === undefined ? value : [before, value].flat()
+        }
+        headers["Content-Length"] = String(body.length)
         const request = (secure ? Https : Http).request(url, {
           method,
           agent: secure ? secureAgent : plainAgent,
