@@ -24,7 +24,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { type HashName, hashNameFor, hashNameOf, holds, type Judged } from "./CandidateCheck.ts"
 import * as CredDigest from "./CredDigest.ts"
-import { type AppAuth, aAuthType, dmAuthType, firstType } from "./DmAccount.ts"
+import { type AppAuth, dmAuthType } from "./DmAccount.ts"
 import type { Made } from "./DmAccounts.ts"
 import { type DmAuthType, dmAuthTypes } from "./DmAuthType.ts"
 import type { Presentation } from "./DmProof.ts"
@@ -47,7 +47,7 @@ export interface NewDmServer {
    * level have one name and one secret; `data` is the first nonce.
    */
   readonly auth: ReadonlyArray<AppAuth>
-  /** `AAuthPref`: the type to begin with; what worked last unless given. */
+  /** `AAuthPref`: the type to begin with; what worked last unless given, and the strongest at first. */
   readonly preferred?: DmAuthType
 }
 
@@ -61,6 +61,7 @@ export interface DmServerAccount {
   /** The types for which the device has credentials, and for which it can judge those of the server. */
   readonly types: ReadonlyArray<DmAuthType>
   readonly serverTypes: ReadonlyArray<DmAuthType>
+  /** The type to begin with, where preference or experience says one. */
   readonly first?: DmAuthType
   /** The nonce that the server gave last; empty where there is none. */
   readonly nonce: Uint8Array
@@ -152,17 +153,9 @@ const make = Effect.gen(function* () {
   const known = (serverId: string) =>
     Effect.map(credentials.get(enabler, serverId), (account) => (account?.enabled ? account : undefined))
 
-  const preference = (account: Account, types: ReadonlyArray<DmAuthType>, nonce: Uint8Array) => {
-    const preferred = parse(account.attributes["preferred"])[0]
-    const entries = types.map(
-      (type): AppAuth => ({ level: "CLCRED", type: aAuthType(type), ...(nonce.length === 0 ? {} : { data: nonce }) })
-    )
-    return firstType(
-      entries,
-      preferred === undefined ? undefined : aAuthType(preferred),
-      parse(account.attributes["worked"])[0]
-    )
-  }
+  /** `AAuthPref`, else what worked last, where the account still has it; else the order of policy decides. */
+  const preference = ({ attributes }: Account, types: ReadonlyArray<DmAuthType>): DmAuthType | undefined =>
+    [...parse(attributes["preferred"]), ...parse(attributes["worked"])].find((type) => types.includes(type))
 
   return {
     add: Effect.fnUntraced(function* (server: NewDmServer) {
@@ -214,7 +207,7 @@ const make = Effect.gen(function* () {
       const { address = "", device = "", user = "" } = account.attributes
       const types = parse(account.attributes["types"])
       const { octets: nonce } = yield* read(sad, given(serverId))
-      const first = preference(account, types, nonce)
+      const first = preference(account, types)
       const found: DmServerAccount = {
         serverId,
         address,

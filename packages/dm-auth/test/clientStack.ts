@@ -1,5 +1,5 @@
 /** A device with its own store and vault, and ways to servers: in process or over sockets. */
-import { Connection, CredentialStore, KeyVault, MasterKeys, Sad, SecurityEvents, Store } from "@oma/sa-policy"
+import { Connection, CredentialStore, KeyVault, MasterKeys, Sad, SecurityEvents, type Store } from "@oma/sa-policy"
 import { type HttpExchange, HttpHandler } from "@oma/sa-policy/http"
 import { NodePrimitives } from "@oma/sa-policy/node"
 import { Effect, Layer, Redacted } from "effect"
@@ -41,21 +41,19 @@ export const clientOn = <E>(
 
 export type Handler = (request: HttpExchange.HttpRequest) => Effect.Effect<HttpExchange.HttpResponse>
 
-/** A way to `handler` without sockets: `https:` addresses get a connection that nobody is in between of, others a bare one. */
+/** A way to `handler` without sockets: one connection that nobody is in between of for `https:` addresses, a bare one for others. */
 export const inProcess = (handler: Handler): Layer.Layer<HttpHandler.HttpClient> => {
-  let calls = 0
   return Layer.succeed(HttpHandler.HttpClient, {
     call: <E = never>(
       call: HttpHandler.HttpCall,
       judge?: (connection: Connection.Connection) => Effect.Effect<void, E>
     ) =>
       Effect.gen(function* () {
-        calls += 1
         const secure = call.url.startsWith("https:")
         const connection: Connection.Connection = secure
-          ? Connection.inProcess(`in-${calls}`)
+          ? Connection.inProcess("protected")
           : {
-              id: `in-${calls}`,
+              id: "bare",
               transport: "tcp",
               protection: { protocol: "none", level: 0 },
               peer: { address: "127.0.0.1" }
