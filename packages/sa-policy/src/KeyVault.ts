@@ -76,8 +76,21 @@ export class KeyVault extends Context.Service<
     readonly newest: (id: string, purpose: KeyPurpose) => Effect.Effect<KeyRef, KeyError>
     /** Runs `work` with the key. What `work` returns must not hold the key. */
     readonly use: <A>(ref: KeyRef, purpose: KeyPurpose, work: (key: SecretKey) => A) => Effect.Effect<A, KeyError>
+    /** The same with two keys, for mechanisms that need both in one step. */
+    readonly useBoth: <A>(
+      one: readonly [ref: KeyRef, purpose: KeyPurpose],
+      other: readonly [ref: KeyRef, purpose: KeyPurpose],
+      work: (one: SecretKey, other: SecretKey) => A
+    ) => Effect.Effect<A, KeyError>
+    /** Fails, and tells the operator, where `principal` may not change the key `id`. */
+    readonly authorise: (
+      principal: Identity,
+      action: "replace" | "remove",
+      id: string
+    ) => Effect.Effect<void, NotAuthorised>
     /**
-     * Replaces the secret: a new version is made, the old one works for `graceMillis` more. `principal` must be authorised.
+     * Replaces the secret: a new version is made, the old one works for `graceMillis` more. `principal` must be authorised. `with` joins
+     * the transaction, so that what names the new version changes with it.
      *
      * @spec OMA SEC_CF-SEC-003
      */
@@ -85,7 +98,7 @@ export class KeyVault extends Context.Service<
       id: string,
       purpose: KeyPurpose,
       octets: Uint8Array,
-      options: { readonly principal: Identity; readonly graceMillis?: number }
+      options: ReplaceOptions
     ) => Effect.Effect<KeyRef, KeyError | StoreError | NotAuthorised>
     /** Removes all versions. Gone already is fine. */
     readonly remove: (
@@ -98,6 +111,12 @@ export class KeyVault extends Context.Service<
     readonly reseal: Effect.Effect<number, KeyError | StoreError>
   }
 >()("@oma/sa-policy/KeyVault") {}
+
+export interface ReplaceOptions {
+  readonly principal: Identity
+  readonly graceMillis?: number
+  readonly with?: (ref: KeyRef) => ReadonlyArray<Operation>
+}
 
 export interface VaultOptions {
   /** Who may replace or remove secrets. Unless given: authenticated peers of kind `administrator`. */
@@ -113,10 +132,24 @@ const nameOf = (principal: Identity): string => (principal._tag === "Anonymous" 
 const administratorsOnly = (principal: Identity): boolean =>
   principal._tag === "Authenticated" && principal.kind === "administrator"
 
+/** A key ready for use. It is disposed of once it was dropped and nobody works with it. */
 interface Held {
   readonly key: SecretKey
   readonly purpose: KeyPurpose
+  readonly checkedFrom: number
   readonly checkedUntil: number
+  users: number
+  dropped: boolean
+}
+
+const drop = (held: Held): void => {
+  held.dropped = true
+  if (held.users === 0) held.key.dispose()
+}
+
+const release = (held: Held): void => {
+  held.users--
+  if (held.users === 0 && held.dropped) held.key.dispose()
 }
 
 const make = (options: VaultOptions) =>
@@ -129,13 +162,27 @@ const make = (options: VaultOptions) =>
     const cacheSize = options.cacheSize ?? 10_000
     const cacheMillis = options.cacheMillis ?? 5_000
     const cache = new Map<string, Map<number, Held>>()
+    // keys that were changed or are about to be, and until when they are not held: what was read before a change must not outlive it
+    const changing = new Map<string, number | undefined>()
     const context = { enabler: "sa-policy" }
 
     const forget = (id: string): void => {
-      cache.get(id)?.forEach(({ key }) => {
-        key.dispose()
-      })
+      cache.get(id)?.forEach(drop)
       cache.delete(id)
+    }
+    const changed = (id: string): void => {
+      forget(id)
+      changing.delete(id)
+      if (changing.size >= cacheSize) changing.delete(changing.keys().next().value!)
+      changing.set(id, undefined)
+    }
+    /** Whether what was read of `id` at `now` may be held. */
+    const settled = (id: string, now: number): boolean => {
+      if (!changing.has(id)) return true
+      const until = changing.get(id)
+      if (until === undefined) changing.set(id, now + cacheMillis)
+      else if (now >= until) return changing.delete(id)
+      return false
     }
     const hold = (ref: KeyRef, held: Held): void => {
       let versions = cache.get(ref.id)
@@ -144,7 +191,8 @@ const make = (options: VaultOptions) =>
         versions = new Map()
         cache.set(ref.id, versions)
       }
-      versions.get(ref.version)?.key.dispose()
+      const before = versions.get(ref.version)
+      if (before !== undefined) drop(before)
       versions.set(ref.version, held)
     }
     yield* Effect.addFinalizer(() => Effect.sync(() => [...cache.keys()].forEach(forget)))
@@ -180,7 +228,10 @@ const make = (options: VaultOptions) =>
     const read = Effect.fnUntraced(function* (id: string, version: number) {
       const now = yield* Clock.currentTimeMillis
       const record = yield* store.record(collection, id, now)
-      if (record === undefined) return yield* refuse(new KeyNotFound({ id, version }), id)
+      if (record === undefined) {
+        forget(id)
+        return yield* refuse(new KeyNotFound({ id, version }), id)
+      }
       const key = Sealed.decode(record.value)
       if (key === undefined) return yield* refuse(new KeyUnreadable({ id, why: "not a key record" }), id)
       return { record, key, now }
@@ -205,28 +256,73 @@ const make = (options: VaultOptions) =>
       return ref
     })
 
-    const load = Effect.fnUntraced(function* (ref: KeyRef) {
-      const { key, now } = yield* read(ref.id, ref.version)
+    /** Runs `work` in the very step in which the key is at hand: nobody disposes of it in between. */
+    const withHeld = Effect.fnUntraced(function* <A>(ref: KeyRef, purpose: KeyPurpose, work: (held: Held) => A) {
+      const now = yield* Clock.currentTimeMillis
+      const cached = cache.get(ref.id)?.get(ref.version)
+      if (cached !== undefined && now >= cached.checkedFrom && now < cached.checkedUntil) {
+        if (cached.purpose !== purpose) return yield* refuse(new WrongPurpose({ id: ref.id, asked: purpose }), ref.id)
+        return work(cached)
+      }
+      const { record, key, now: checkedFrom } = yield* read(ref.id, ref.version)
+      if (key.purpose !== purpose) return yield* refuse(new WrongPurpose({ id: ref.id, asked: purpose }), ref.id)
       const sealed = key.versions.find((v) => v.version === ref.version)
-      if (sealed === undefined || (sealed.until !== undefined && sealed.until <= now)) {
+      if (sealed === undefined || (sealed.until !== undefined && sealed.until <= checkedFrom)) {
         forget(ref.id)
         return yield* refuse(new KeyNotFound({ id: ref.id, version: ref.version }), ref.id)
       }
       const octets = yield* open(ref.id, key.purpose, sealed)
-      const checkedUntil = Math.min(now + cacheMillis, sealed.until ?? Number.POSITIVE_INFINITY)
-      const held: Held = { key: primitives.importKey(octets), purpose: key.purpose, checkedUntil }
+      const held: Held = {
+        key: primitives.importKey(octets),
+        purpose: key.purpose,
+        checkedFrom,
+        checkedUntil: Math.min(
+          checkedFrom + cacheMillis,
+          sealed.until ?? Number.POSITIVE_INFINITY,
+          record.notAfter ?? Number.POSITIVE_INFINITY
+        ),
+        users: 1,
+        dropped: false
+      }
       wipe(octets)
-      hold(ref, held)
-      return held
+      if (settled(ref.id, checkedFrom)) hold(ref, held)
+      else held.dropped = true
+      try {
+        return work(held)
+      } finally {
+        release(held)
+      }
     })
 
-    const use = Effect.fnUntraced(function* <A>(ref: KeyRef, purpose: KeyPurpose, work: (key: SecretKey) => A) {
-      const now = yield* Clock.currentTimeMillis
-      const cached = cache.get(ref.id)?.get(ref.version)
-      const held = cached !== undefined && now < cached.checkedUntil ? cached : yield* load(ref)
-      if (held.purpose !== purpose) return yield* refuse(new WrongPurpose({ id: ref.id, asked: purpose }), ref.id)
-      return work(held.key)
-    })
+    const use = <A>(ref: KeyRef, purpose: KeyPurpose, work: (key: SecretKey) => A) =>
+      withHeld(ref, purpose, ({ key }) => work(key))
+
+    const useBoth = <A>(
+      one: readonly [ref: KeyRef, purpose: KeyPurpose],
+      other: readonly [ref: KeyRef, purpose: KeyPurpose],
+      work: (one: SecretKey, other: SecretKey) => A
+    ) =>
+      Effect.suspend(() => {
+        const pinned: Array<Held> = []
+        const pin = (held: Held): SecretKey => {
+          held.users++
+          pinned.push(held)
+          return held.key
+        }
+        return Effect.ensuring(
+          Effect.flatMap(withHeld(...one, pin), (first) =>
+            Effect.map(withHeld(...other, pin), (second) => work(first, second))
+          ),
+          Effect.sync(() => pinned.forEach(release))
+        )
+      })
+
+    const permit = (principal: Identity, action: "replace" | "remove", id: string) =>
+      Effect.suspend(() =>
+        authorise(principal, action, id)
+          ? Effect.void
+          : refuse(new NotAuthorised({ id, principal: nameOf(principal) }), id)
+      )
 
     const newest = Effect.fnUntraced(function* (id: string, purpose: KeyPurpose) {
       const { key } = yield* read(id, 0)
@@ -234,43 +330,48 @@ const make = (options: VaultOptions) =>
       return { id, purpose, version: key.versions[0]!.version }
     })
 
-    const replace = Effect.fnUntraced(function* (
+    const replaced = Effect.fnUntraced(function* (
       id: string,
       purpose: KeyPurpose,
       octets: Uint8Array,
-      given: { readonly principal: Identity; readonly graceMillis?: number }
+      given: ReplaceOptions
     ) {
-      if (!authorise(given.principal, "replace", id)) {
-        wipe(octets)
-        return yield* refuse(new NotAuthorised({ id, principal: nameOf(given.principal) }), id)
-      }
+      yield* permit(given.principal, "replace", id)
       const { record, key, now } = yield* read(id, 0)
-      if (key.purpose !== purpose) {
-        wipe(octets)
-        return yield* refuse(new WrongPurpose({ id, asked: purpose }), id)
-      }
+      if (key.purpose !== purpose) return yield* refuse(new WrongPurpose({ id, asked: purpose }), id)
       const version = key.versions[0]!.version + 1
-      const until = now + (given.graceMillis ?? 0)
+      const ref: KeyRef = { id, purpose, version }
+      const until = Math.min(now + (given.graceMillis ?? 0), Number.MAX_SAFE_INTEGER)
       const kept = key.versions.map((old) => ({ ...old, until: old.until ?? until })).filter((old) => old.until > now)
       const value = Sealed.encode({ purpose, versions: [seal(id, purpose, version, octets), ...kept] })
-      wipe(octets)
-      yield* store.transact([putRecord(collection, id, value, record.version, record.notAfter)], now)
-      forget(id)
+      yield* Effect.ensuring(
+        store.transact(
+          [putRecord(collection, id, value, record.version, record.notAfter), ...(given.with?.(ref) ?? [])],
+          now
+        ),
+        Effect.sync(() => changed(id))
+      )
       yield* events.emit("KeyReplaced", {
         ...context,
         association: id,
         subject: nameOf(given.principal),
         detail: purpose
       })
-      return { id, purpose, version }
+      return ref
     })
 
+    const replace = (id: string, purpose: KeyPurpose, octets: Uint8Array, given: ReplaceOptions) =>
+      Effect.ensuring(
+        replaced(id, purpose, octets, given),
+        Effect.sync(() => wipe(octets))
+      )
+
     const remove = Effect.fnUntraced(function* (id: string, given: { readonly principal: Identity }) {
-      if (!authorise(given.principal, "remove", id)) {
-        return yield* refuse(new NotAuthorised({ id, principal: nameOf(given.principal) }), id)
-      }
-      yield* store.transact([deleteRecord(collection, id)], yield* Clock.currentTimeMillis)
-      forget(id)
+      yield* permit(given.principal, "remove", id)
+      yield* Effect.ensuring(
+        store.transact([deleteRecord(collection, id)], yield* Clock.currentTimeMillis),
+        Effect.sync(() => changed(id))
+      )
       yield* events.emit("KeyRemoved", { ...context, association: id, subject: nameOf(given.principal) })
     })
 
@@ -315,10 +416,12 @@ const make = (options: VaultOptions) =>
         Effect.suspend(() => put(purpose, primitives.random(length), given)),
       newest,
       use,
+      useBoth,
+      authorise: permit,
       replace,
       remove,
       removal: (id: string) => {
-        forget(id)
+        changed(id)
         return deleteRecord(collection, id)
       },
       reseal

@@ -44,6 +44,8 @@ export const encode = (key: SealedKey): Uint8Array =>
     })
   )
 
+const nonceLength = 12
+
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
@@ -55,7 +57,8 @@ const decodeVersion = (value: unknown): SealedVersion | undefined => {
   if (until !== undefined && typeof until !== "number") return undefined
   const nonceOctets = fromBase64(nonce)
   const sealedOctets = fromBase64(sealed)
-  if (Result.isFailure(nonceOctets) || Result.isFailure(sealedOctets)) return undefined
+  if (Result.isFailure(nonceOctets) || nonceOctets.success.length !== nonceLength) return undefined
+  if (Result.isFailure(sealedOctets)) return undefined
   return {
     version,
     masterKeyId: masterKey,
