@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { saId } from "../src/SecurityAssociation.ts"
 import { accept, put, putRecord } from "../src/Store.ts"
-import { encodeBody } from "../src/sqlite/RowCodec.ts"
+import { encodeBody } from "../src/RowCodec.ts"
 import * as StoreSqlite from "../src/sqlite/StoreSqlite.ts"
 import { anAssociation, moment } from "../src/testing/associations.ts"
 

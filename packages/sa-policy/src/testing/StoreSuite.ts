@@ -15,7 +15,7 @@ import { saId } from "../SecurityAssociation.ts"
 import { accept, deleteRecord, put, putRecord, recordLimits, revoke, Store } from "../Store.ts"
 import { anAssociation, anOddAssociation, moment } from "./associations.ts"
 import { durableLaws } from "./durableLaws.ts"
-import { failureTag, given, listening, octets, racing, settle } from "./laws.ts"
+import { failureTag, given, listening, octets, racing, settle, settleFor } from "./laws.ts"
 
 type Service = Store["Service"]
 
@@ -26,6 +26,8 @@ export interface StoreSuiteOptions<E> {
    * connection. With it the laws of two connections and of opening again are run.
    */
   readonly place?: Effect.Effect<Layer.Layer<Store, E>, E, Scope.Scope>
+  /** How long, in milliseconds, a reader of revocations may take to begin and to hear one; 5, more for a store behind a network. */
+  readonly settleMillis?: number
 }
 
 /**
@@ -38,6 +40,8 @@ export interface StoreSuiteOptions<E> {
 export const suite = <E>(name: string, layer: Layer.Layer<Store, E>, options: StoreSuiteOptions<E> = {}): void => {
   const law = <E2>(title: string, body: (store: Service) => Effect.Effect<unknown, E2>) =>
     it.effect(title, () => Effect.provide(Effect.flatMap(Store, body), Layer.fresh(layer)))
+
+  const pause = settleFor(options.settleMillis ?? 5)
 
   describe(`Store (${name})`, () => {
     law("reads back every field of an association, odd characters and octets included", (store) =>
@@ -203,20 +207,28 @@ export const suite = <E>(name: string, layer: Layer.Layer<Store, E>, options: St
           moment
         )
         let second: ReadonlyArray<Revocation> = []
-        const first = yield* listening(store, () =>
-          Effect.gen(function* () {
-            second = yield* listening(store, () =>
-              Effect.gen(function* () {
-                yield* store.transact([revoke(saId("a"), "administrative")], moment + 1)
-                yield* store.transact(
-                  [revoke(saId("a"), "compromised"), revoke(saId("nobody"), "replaced")],
-                  moment + 2
-                )
-                yield* failureTag(store.transact([revoke(saId("b"), "replaced"), accept(saId("none"), 1)], moment + 2))
-                yield* store.transact([revoke(saId("c"), "deactivated")], moment + 3)
-              })
-            )
-          })
+        const first = yield* listening(
+          store,
+          () =>
+            Effect.gen(function* () {
+              second = yield* listening(
+                store,
+                () =>
+                  Effect.gen(function* () {
+                    yield* store.transact([revoke(saId("a"), "administrative")], moment + 1)
+                    yield* store.transact(
+                      [revoke(saId("a"), "compromised"), revoke(saId("nobody"), "replaced")],
+                      moment + 2
+                    )
+                    yield* failureTag(
+                      store.transact([revoke(saId("b"), "replaced"), accept(saId("none"), 1)], moment + 2)
+                    )
+                    yield* store.transact([revoke(saId("c"), "deactivated")], moment + 3)
+                  }),
+                pause
+              )
+            }),
+          pause
         )
         const expected: ReadonlyArray<Revocation> = [
           { id: saId("a"), mechanism: "test", why: "administrative", at: moment + 1 },
@@ -633,6 +645,6 @@ export const suite = <E>(name: string, layer: Layer.Layer<Store, E>, options: St
       })
     )
 
-    if (options.place !== undefined) durableLaws(options.place)
+    if (options.place !== undefined) durableLaws(options.place, pause)
   })
 }

@@ -16,7 +16,10 @@ import { failureTag, given, listening, octets, racing, settle } from "./laws.ts"
 type Service = Store["Service"]
 
 /** Runs them on `place`, which makes a new empty place and gives the layer that opens it. */
-export const durableLaws = <E>(place: Effect.Effect<Layer.Layer<Store, E>, E, Scope.Scope>): void => {
+export const durableLaws = <E>(
+  place: Effect.Effect<Layer.Layer<Store, E>, E, Scope.Scope>,
+  pause: Effect.Effect<void>
+): void => {
   const opened = <A, E2>(layer: Layer.Layer<Store, E>, body: (store: Service) => Effect.Effect<A, E2>) =>
     Effect.provide(Effect.flatMap(Store, body), Layer.fresh(layer))
 
@@ -60,16 +63,22 @@ export const durableLaws = <E>(place: Effect.Effect<Layer.Layer<Store, E>, E, Sc
           moment
         )
         let far: ReadonlyArray<Revocation> = []
-        const near = yield* listening(one, (nearHeard) =>
-          Effect.gen(function* () {
-            far = yield* listening(two, (farHeard) =>
-              Effect.gen(function* () {
-                yield* one.transact([revoke(saId("a"), "compromised")], moment)
-                yield* two.transact([revoke(saId("b"), "replaced"), revoke(saId("a"), "replaced")], moment)
-                for (let i = 0; i < 400 && (farHeard.length < 2 || nearHeard.length < 2); i++) yield* settle
-              })
-            )
-          })
+        const near = yield* listening(
+          one,
+          (nearHeard) =>
+            Effect.gen(function* () {
+              far = yield* listening(
+                two,
+                (farHeard) =>
+                  Effect.gen(function* () {
+                    yield* one.transact([revoke(saId("a"), "compromised")], moment)
+                    yield* two.transact([revoke(saId("b"), "replaced"), revoke(saId("a"), "replaced")], moment)
+                    for (let i = 0; i < 400 && (farHeard.length < 2 || nearHeard.length < 2); i++) yield* settle
+                  }),
+                pause
+              )
+            }),
+          pause
         )
         const heard = (revocations: ReadonlyArray<Revocation>) => revocations.map(({ id, why }) => `${id} ${why}`)
         assert.deepStrictEqual(heard(near), ["a compromised", "b replaced"])

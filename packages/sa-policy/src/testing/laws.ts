@@ -25,22 +25,30 @@ export const racing = <A, E>(effects: ReadonlyArray<Effect.Effect<A, E>>) =>
     (exits) => exits.filter(Exit.isSuccess).length
   )
 
-/** Collects the revocations that `store` announces while `body` runs and for a moment after it. */
-export const listening = <A, E>(store: Service, body: (heard: ReadonlyArray<Revocation>) => Effect.Effect<A, E>) =>
+/** Collects the revocations that `store` announces while `body` runs and, before and after it, for the time of `pause`. */
+export const listening = <A, E>(
+  store: Service,
+  body: (heard: ReadonlyArray<Revocation>) => Effect.Effect<A, E>,
+  pause: Effect.Effect<void> = settle
+) =>
   Effect.gen(function* () {
     const heard: Array<Revocation> = []
     const reader = yield* Effect.forkChild(
       Stream.runForEach(store.revocations, (revocation) => Effect.sync(() => heard.push(revocation)))
     )
-    yield* settle
+    yield* pause
     yield* body(heard)
-    yield* settle
+    yield* pause
     yield* Fiber.interrupt(reader)
     return heard
   })
 
+/** Milliseconds of the real clock. */
+export const settleFor = (millis: number): Effect.Effect<void> =>
+  Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, millis)))
+
 /** Lets everything run that can run now, in this process. */
-export const settle = Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 5)))
+export const settle = settleFor(5)
 
 /** These octets. */
 export const octets = (...values: ReadonlyArray<number>) => Uint8Array.from(values)

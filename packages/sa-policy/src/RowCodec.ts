@@ -1,11 +1,11 @@
 /**
- * Rows of the SQLite store as values, and back.
+ * Rows of the stores that keep tables, as values and back.
  *
  * @layer codec
  */
 import * as Result from "effect/Result"
-import { fault, noReplay, type ReplayMode } from "../ReplayWindow.ts"
-import type { Revocation, RevocationReason, SaId, SecurityAssociation } from "../SecurityAssociation.ts"
+import { fault, noReplay, type ReplayMode } from "./ReplayWindow.ts"
+import type { Revocation, RevocationReason, SaId, SecurityAssociation } from "./SecurityAssociation.ts"
 
 /** What a column holds. */
 export type Column = string | number | Uint8Array | null

@@ -1,0 +1,2 @@
+export type { PostgresOptions } from "./Connections.ts"
+export * as StorePostgres from "./StorePostgres.ts"
