@@ -20,8 +20,8 @@ export interface Account {
   readonly attributes: Readonly<Record<string, string>>
 }
 
-/** What an account allows at most. */
-const limits = { id: 255, aliases: 16, secrets: 16 } as const
+/** What an account allows at most; `attributes` counts the characters of all their names and texts. */
+const limits = { id: 255, aliases: 16, secrets: 16, attributes: 16_384 } as const
 
 /** The first rule that `account` breaks, or `undefined`. */
 export const fault = (account: Account): string | undefined => {
@@ -30,6 +30,9 @@ export const fault = (account: Account): string | undefined => {
   }
   if (account.aliases.length > limits.aliases) return `at most ${limits.aliases} aliases`
   if (Object.keys(account.secrets).length > limits.secrets) return `at most ${limits.secrets} secrets`
+  let length = 0
+  for (const [name, text] of Object.entries(account.attributes)) length += name.length + text.length
+  if (length > limits.attributes) return `attributes must have at most ${limits.attributes} characters`
   return undefined
 }
 
@@ -60,16 +63,16 @@ export const decode = (enabler: string, id: string, octets: Uint8Array): Account
   const { aliases, enabled, secrets, attributes } = value
   if (!Array.isArray(aliases) || !aliases.every((alias) => typeof alias === "string")) return undefined
   if (typeof enabled !== "boolean" || !isObject(secrets) || !isObject(attributes)) return undefined
-  const refs: Record<string, KeyRef> = {}
+  const refs: Array<readonly [string, KeyRef]> = []
   for (const [kind, ref] of Object.entries(secrets)) {
     const decoded = decodeRef(ref)
     if (decoded === undefined) return undefined
-    refs[kind] = decoded
+    refs.push([kind, decoded])
   }
-  const texts: Record<string, string> = {}
+  const texts: Array<readonly [string, string]> = []
   for (const [name, text] of Object.entries(attributes)) {
     if (typeof text !== "string") return undefined
-    texts[name] = text
+    texts.push([name, text])
   }
-  return { enabler, id, aliases, enabled, secrets: refs, attributes: texts }
+  return { enabler, id, aliases, enabled, secrets: Object.fromEntries(refs), attributes: Object.fromEntries(texts) }
 }

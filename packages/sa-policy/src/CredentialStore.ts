@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type Account, decode, encode, fault } from "./Account.ts"
-import { utf8, utf8Decode } from "./bytes/Bytes.ts"
+import { utf8, utf8Decode, wipe } from "./bytes/Bytes.ts"
 import type { Identity } from "./Identity.ts"
 import type { KeyPurpose, KeyRef } from "./KeyRef.ts"
 import { type KeyError, KeyVault, type NotAuthorised } from "./KeyVault.ts"
@@ -47,7 +47,10 @@ export class CredentialStore extends Context.Service<
       enabler: string,
       options?: { readonly after?: string; readonly limit?: number }
     ) => Effect.Effect<ReadonlyArray<Account>, Unavailable>
-    /** Replaces one secret; the old one works for `graceMillis` more, for who still holds its reference. */
+    /**
+     * Replaces one secret, or gives a first one of that kind; the old one works for `graceMillis` more, for who still holds its reference.
+     * The secret and the account that names it change in one transaction. `principal` must be authorised by the vault.
+     */
     readonly replaceSecret: (
       enabler: string,
       id: string,
@@ -85,27 +88,50 @@ const make = Effect.gen(function* () {
     return found === undefined ? yield* new SaNotFound({ id: `${accounts(enabler)}/${id}` }) : found
   })
 
-  const write = Effect.fnUntraced(function* (account: Account, version: number) {
-    yield* store.transact(
-      [putRecord(accounts(account.enabler), account.id, encode(account), version)],
-      yield* Clock.currentTimeMillis
-    )
-    return account
+  const sound = (account: Account) => {
+    const why = fault(account)
+    return why === undefined
+      ? Effect.void
+      : Effect.fail(new Unacceptable({ key: `${accounts(account.enabler)}/${account.id}`, why }))
+  }
+
+  const writing = (account: Account, version: number): Operation =>
+    putRecord(accounts(account.enabler), account.id, encode(account), version)
+
+  const replaceSecret = Effect.fnUntraced(function* (
+    enabler: string,
+    id: string,
+    kind: string,
+    { purpose, octets }: NewSecret,
+    options: { readonly principal: Identity; readonly graceMillis?: number }
+  ) {
+    const { account, version } = yield* existing(enabler, id)
+    const naming = (ref: KeyRef): Account => ({ ...account, secrets: { ...account.secrets, [kind]: ref } })
+    const old = Object.hasOwn(account.secrets, kind) ? account.secrets[kind] : undefined
+    if (old !== undefined) {
+      const joined = { ...options, with: (ref: KeyRef) => [writing(naming(ref), version)] }
+      return naming(yield* vault.replace(old.id, purpose, octets, joined))
+    }
+    const name = keyId(enabler, id, kind)
+    yield* vault.authorise(options.principal, "replace", name)
+    const { ref, operation } = yield* vault.prepare(purpose, octets, { id: name })
+    yield* sound(naming(ref))
+    yield* store.transact([operation, writing(naming(ref), version)], yield* Clock.currentTimeMillis)
+    return naming(ref)
   })
 
   return {
     add: Effect.fnUntraced(function* (given: NewAccount) {
       const { enabler, id, aliases = [], enabled = true, attributes = {} } = given
-      const secrets: Record<string, KeyRef> = {}
+      const secrets: Array<readonly [kind: string, ref: KeyRef]> = []
       const operations: Array<Operation> = []
       for (const [kind, { purpose, octets }] of Object.entries(given.secrets)) {
         const { ref, operation } = yield* vault.prepare(purpose, octets, { id: keyId(enabler, id, kind) })
-        secrets[kind] = ref
+        secrets.push([kind, ref])
         operations.push(operation)
       }
-      const account: Account = { enabler, id, aliases, enabled, secrets, attributes }
-      const why = fault(account)
-      if (why !== undefined) return yield* new Unacceptable({ key: `${accounts(enabler)}/${id}`, why })
+      const account: Account = { enabler, id, aliases, enabled, secrets: Object.fromEntries(secrets), attributes }
+      yield* sound(account)
       for (const name of new Set([id, ...aliases])) operations.push(putRecord(names(enabler), name, utf8(id), "absent"))
       operations.push(putRecord(accounts(enabler), id, encode(account), "absent"))
       yield* store.transact(operations, yield* Clock.currentTimeMillis)
@@ -125,28 +151,31 @@ const make = Effect.gen(function* () {
       const records = yield* store.records(accounts(enabler), { ...options, now: yield* Clock.currentTimeMillis })
       return records.flatMap((record) => decode(enabler, record.key, record.value) ?? [])
     }),
-    replaceSecret: Effect.fnUntraced(function* (
+    replaceSecret: (
       enabler: string,
       id: string,
       kind: string,
       secret: NewSecret,
       options: { readonly principal: Identity; readonly graceMillis?: number }
-    ) {
-      const { account, version } = yield* existing(enabler, id)
-      const old = account.secrets[kind]
-      const ref =
-        old === undefined
-          ? yield* vault.put(secret.purpose, secret.octets, { id: keyId(enabler, id, kind) })
-          : yield* vault.replace(old.id, secret.purpose, secret.octets, options)
-      return yield* write({ ...account, secrets: { ...account.secrets, [kind]: ref } }, version)
-    }),
+    ) =>
+      Effect.ensuring(
+        replaceSecret(enabler, id, kind, secret, options),
+        Effect.sync(() => wipe(secret.octets))
+      ),
     update: Effect.fnUntraced(function* (
       enabler: string,
       id: string,
-      change: { readonly enabled?: boolean; readonly attributes?: Readonly<Record<string, string>> }
+      { enabled, attributes }: { readonly enabled?: boolean; readonly attributes?: Readonly<Record<string, string>> }
     ) {
       const { account, version } = yield* existing(enabler, id)
-      return yield* write({ ...account, ...change }, version)
+      const changed: Account = {
+        ...account,
+        enabled: enabled ?? account.enabled,
+        attributes: attributes ?? account.attributes
+      }
+      yield* sound(changed)
+      yield* store.transact([writing(changed, version)], yield* Clock.currentTimeMillis)
+      return changed
     }),
     remove: Effect.fnUntraced(function* (enabler: string, id: string) {
       const found = yield* stored(enabler, id)
