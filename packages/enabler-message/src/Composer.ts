@@ -9,7 +9,7 @@ import { type Limits, TooLarge, Unencodable } from "./Fault.ts"
 import { type IndexedField, ofProtocol, ofStructure } from "./Lookup.ts"
 import { messageType } from "./Interpreter.ts"
 import { Mistake, write } from "./Simple.ts"
-import type { AnyMessage, Fields, Protocol, SimpleType, StructureOf, StructureType, Type } from "./Table.ts"
+import type { AnyMessage, Fields, Protocol, SimpleType, StructureType, Type } from "./Table.ts"
 
 const fail = (path: string, clause: string): never => {
   throw new Unencodable({ path, clause })
@@ -84,7 +84,7 @@ export class Composer {
       if (given !== undefined) this.field(draft, indexed, given, field.place === "content" ? path : inner, depth)
       else if (required) fail(inner, "a mandatory element")
     }
-    const checked = Object.fromEntries(fields) as StructureOf<Fields>
+    const checked = Object.fromEntries(fields)
     for (const rule of type.rules) if (!rule.holds(checked)) fail(path, rule.text)
   }
 

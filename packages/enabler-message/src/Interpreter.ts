@@ -10,7 +10,7 @@ import type { Element } from "./Element.ts"
 import { Malformed, type MalformedReason } from "./Fault.ts"
 import { type IndexedField, ofProtocol, ofStructure } from "./Lookup.ts"
 import { Mistake, read } from "./Simple.ts"
-import type { AnyMessage, Fields, Protocol, SimpleType, StructureOf, StructureType, Type } from "./Table.ts"
+import type { AnyMessage, Fields, Protocol, SimpleType, StructureType, Type } from "./Table.ts"
 import { isBlank, trim } from "./Text.ts"
 
 /** The row that every message begins with. */
@@ -71,7 +71,7 @@ class Interpreter {
         fail("missing element", { outer: path, name: field.name }, field.clause ?? this.clause, element)
     }
     for (const rule of type.rules)
-      if (!rule.holds(value as StructureOf<Fields>)) fail("broken rule", path, rule.text, element)
+      if (!rule.holds(value)) fail("broken rule", path, rule.text, element)
     return value
   }
 

@@ -64,7 +64,8 @@ export interface Rule<A> {
 export interface StructureType<F extends Fields> {
   readonly kind: "structure"
   readonly fields: F
-  readonly rules: ReadonlyArray<Rule<StructureOf<F>>>
+  /** Each takes a value of the fields; what it takes is not in this type, so that structures of all fields are structures. */
+  readonly rules: ReadonlyArray<Rule<unknown>>
 }
 
 export type SimpleType =

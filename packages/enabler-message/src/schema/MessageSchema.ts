@@ -75,7 +75,7 @@ const fieldsOf = (type: StructureType<Fields>, tag: string | undefined): Unknown
   if (tag !== undefined) fields["_tag"] = Schema.Literal(tag)
   for (const [key, field] of Object.entries(type.fields)) fields[key] = ofField(field)
   const checks = type.rules.map((rule) =>
-    Schema.makeFilter((value: object) => rule.holds(value as StructureOf<Fields>) || rule.text)
+    Schema.makeFilter((value: object) => rule.holds(value) || rule.text)
   )
   const struct = Schema.Struct(fields)
   const [first, ...rest] = checks
