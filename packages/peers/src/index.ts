@@ -1,3 +1,13 @@
+export {
+  type FakeMessage,
+  fakeMessages,
+  fakeSmsc,
+  type Kannel,
+  kannelPrograms,
+  smppSmsc,
+  startFakeSmsc,
+  startKannel
+} from "./Kannel.ts"
 export { type Peer, type PeerOptions, peer, type Ready, startPeer } from "./Peer.ts"
 export { PeerFailed, PeerMissing } from "./PeerError.ts"
 export { freePort, loopback } from "./Ports.ts"

@@ -1,18 +1,21 @@
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
-import { describePeer, freePort, type Peer, startPeer } from "@oma/peers"
+import {
+  describePeer,
+  type FakeMessage,
+  fakeMessages,
+  fakeSmsc,
+  freePort,
+  type Kannel,
+  kannelPrograms,
+  type Peer,
+  startFakeSmsc,
+  startKannel
+} from "@oma/peers"
 import { GpiEnvelope, PushNaf } from "@oma/sec-cf-core/gba-push"
 import { PushInbox } from "@oma/testkit"
 import { PapClient, Push, PushLedger, PushSender, ShortMessage } from "@oma/wap-push"
 import { PapHttpClient } from "@oma/wap-push/http"
 import { Effect, Layer, Queue, Redacted } from "effect"
-import {
-  type FakeMessage,
-  fakeMessages,
-  fakeSmsc,
-  type Kannel,
-  kannelPrograms,
-  startKannel
-} from "../../wap-push/test/kannel.ts"
 import { article, commonRun, handset, naf as nafLayer, nafName, number, scope } from "./support.ts"
 
 const media = "application/vnd.oma.dcdc"
@@ -35,20 +38,7 @@ describePeer("a protected push through Kannel", kannelPrograms, () => {
   beforeAll(async () => {
     const port = await freePort()
     kannel = await startKannel(fakeSmsc(port))
-    for (let attempt = 1; ; attempt++) {
-      smsc = await startPeer({
-        program: "fakesmsc",
-        args: ["-H", "127.0.0.1", "-r", String(port), "-m", "0", "1 2 text x"],
-        ready: /Connecting to/
-      })
-      const refused = await smsc.waitFor(/PANIC/, 200).then(
-        () => true,
-        () => false
-      )
-      if (!refused) break
-      await smsc.stop()
-      if (attempt === 20) throw new Error(`no fake SMS centre: ${kannel.output()}`)
-    }
+    smsc = await startFakeSmsc(kannel, port)
   }, 30_000)
   afterAll(async () => {
     await smsc?.stop()

@@ -1,5 +1,17 @@
-import { describePeer, freePort, type Peer, startPeer } from "@oma/peers"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import {
+  describePeer,
+  type FakeMessage,
+  fakeMessages,
+  fakeSmsc,
+  freePort,
+  type Kannel,
+  kannelPrograms,
+  type Peer,
+  smppSmsc,
+  startFakeSmsc,
+  startKannel
+} from "@oma/peers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -15,15 +27,6 @@ import { international, shortCode } from "../src/ShortMessage.ts"
 import * as SmsCentre from "../src/SmsCentre.ts"
 import { SmppServer } from "../src/smpp/index.ts"
 import { UdpBearer } from "../src/udp/index.ts"
-import {
-  type FakeMessage,
-  fakeMessages,
-  fakeSmsc,
-  type Kannel,
-  kannelPrograms,
-  smppSmsc,
-  startKannel
-} from "./kannel.ts"
 import { hex, pushVectors, toHex } from "./support.ts"
 
 const subscriber = "+15551230001"
@@ -62,20 +65,7 @@ describePeer("Kannel with its fake SMS centre", kannelPrograms, () => {
   beforeAll(async () => {
     const port = await freePort()
     kannel = await startKannel(fakeSmsc(port))
-    for (let attempt = 1; ; attempt++) {
-      smsc = await startPeer({
-        program: "fakesmsc",
-        args: ["-H", "127.0.0.1", "-r", String(port), "-m", "0", "1 2 text x"],
-        ready: /Connecting to/
-      })
-      const refused = await smsc.waitFor(/PANIC/, 200).then(
-        () => true,
-        () => false
-      )
-      if (!refused) break
-      await smsc.stop()
-      if (attempt === 20) throw new Error(`no fake SMS centre: ${kannel.output()}`)
-    }
+    smsc = await startFakeSmsc(kannel, port)
   }, 30_000)
   afterAll(async () => {
     await smsc?.stop()

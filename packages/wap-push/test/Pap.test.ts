@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
-import { formatHttpDate, formatContentType, parseContentType, parseHttpDate } from "../src/MimeHeader.ts"
+import { formatContentType, formatHttpDate, parseContentType, parseHttpDate } from "../src/MimeHeader.ts"
 import { chooseBoundary, decodeMultipart, encodeMultipart } from "../src/Multipart.ts"
 import { formatPapAddress, isIpv6, parsePapAddress, plmnAddress } from "../src/PapAddress.ts"
 import { decodePapBody, encodeControl, encodePushBody } from "../src/PapBody.ts"

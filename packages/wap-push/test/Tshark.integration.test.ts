@@ -1,7 +1,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { describePeer, run, temporaryFolder } from "@oma/peers"
 import { assert, it } from "@effect/vitest"
+import { describePeer, run, temporaryFolder } from "@oma/peers"
 import * as Redacted from "effect/Redacted"
 import type { Pdu } from "smpp"
 import smpp from "smpp"

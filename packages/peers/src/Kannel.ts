@@ -1,7 +1,13 @@
+/**
+ * Kannel, the WAP and SMS gateway: started with a push proxy, on an SMS centre of ours or on its own fake one.
+ *
+ * @layer binding
+ */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { freePort, type Peer, startPeer, temporaryFolder } from "@oma/peers"
-import { hex } from "./support.ts"
+import { type Peer, startPeer } from "./Peer.ts"
+import { freePort } from "./Ports.ts"
+import { temporaryFolder } from "./TemporaryFolder.ts"
 
 /** The programs of a running gateway. */
 export const kannelPrograms = ["bearerbox", "wapbox", "fakesmsc"]
@@ -91,12 +97,14 @@ bearerbox-host = 127.0.0.1
   }
 }
 
+/** The SMSC group of Kannel's fake SMS centre. */
 export const fakeSmsc = (port: number): string => `group = smsc
 smsc = fake
 smsc-id = FAKE
 port = ${port}
 connect-allow-ip = 127.0.0.1`
 
+/** The SMSC group of an SMS centre that speaks SMPP; `extra` goes at its end. */
 export const smppSmsc = (port: number, extra = ""): string => `group = smsc
 smsc = smpp
 smsc-id = SMPP
@@ -113,11 +121,27 @@ dest-addr-ton = 1
 dest-addr-npi = 1
 enquire-link-interval = 30${extra}`
 
-const decode = (text: string): Uint8Array =>
-  hex(
-    text.replace(/\+|%([0-9A-Fa-f]{2})|./gs, (found, escaped: string | undefined) =>
-      found === "+" ? "20" : (escaped ?? found.charCodeAt(0).toString(16).padStart(2, "0"))
+/** Starts the fake SMS centre that Kannel was told of. It may come before Kannel listens, and is then started again. */
+export const startFakeSmsc = async (kannel: Kannel, port: number): Promise<Peer> => {
+  for (let attempt = 1; ; attempt++) {
+    const smsc = await startPeer({
+      program: "fakesmsc",
+      args: ["-H", "127.0.0.1", "-r", String(port), "-m", "0", "1 2 text x"],
+      ready: /Connecting to/
+    })
+    const refused = await smsc.waitFor(/PANIC/, 200).then(
+      () => true,
+      () => false
     )
+    if (!refused) return smsc
+    await smsc.stop()
+    if (attempt === 20) throw new Error(`no fake SMS centre: ${kannel.output()}`)
+  }
+}
+
+const decode = (text: string): Uint8Array =>
+  Uint8Array.from(text.matchAll(/\+|%([0-9A-Fa-f]{2})|./gs), ([found, escaped]) =>
+    found === "+" ? 0x20 : escaped === undefined ? found.charCodeAt(0) : Number.parseInt(escaped, 16)
   )
 
 export interface FakeMessage {
