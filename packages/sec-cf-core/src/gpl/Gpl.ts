@@ -7,6 +7,7 @@ import {
   type Exhausted,
   type KeyRef,
   KeyVault,
+  type Primitives,
   ReplayWindow,
   Sad,
   type SaId,
@@ -24,8 +25,9 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { type GplRefusal, GplRefused, type MalformedGpl } from "./GplError.ts"
 import { decodePayload, encodePayload, type GplFrame, type GplPayload, type GplSuite, parse } from "./GplMessage.ts"
-import { type GplKeys, open, seal, verify } from "./GplProtection.ts"
+import { open, seal, verify } from "./GplProtection.ts"
 import { allowedSuites, encPurpose, intPurpose, mechanism, suiteOf } from "./GplSa.ts"
+import * as ShortHmac from "./ShortHmac.ts"
 
 /** An opened message, and the association that vouches for it. */
 export interface OpenedGpl {
@@ -94,24 +96,14 @@ const make = Effect.gen(function* () {
   const vault = yield* KeyVault.KeyVault
   const events = yield* SecurityEvents.SecurityEvents
 
-  const withKeys = <A>(keys: SecurityAssociation["keys"], work: (keys: GplKeys) => A) =>
-    Effect.gen(function* () {
-      const { enc, int } = keys as Readonly<Record<string, KeyRef | undefined>>
-      if (enc === undefined || int === undefined) return yield* new KeyVault.KeyNotFound({ id: "gpl", version: 0 })
-      return yield* Effect.flatten(
-        vault.use(int, intPurpose, (intKey) =>
-          vault.use(enc, encPurpose, (encKey) =>
-            work({
-              mac: (data) => intKey.hmac("sha256", data),
-              cbcEncrypt: encKey.aesCbcEncrypt,
-              cbcDecrypt: encKey.aesCbcDecrypt,
-              gcmSeal: encKey.aesGcmSeal,
-              gcmOpen: encKey.aesGcmOpen
-            })
-          )
-        )
-      )
-    })
+  const keyOf = (sa: SecurityAssociation, name: "enc" | "int"): Effect.Effect<KeyRef, KeyVault.KeyNotFound> => {
+    const ref = (sa.keys as Readonly<Record<string, KeyRef | undefined>>)[name]
+    return ref === undefined ? Effect.fail(new KeyVault.KeyNotFound({ id: sa.id, version: 0 })) : Effect.succeed(ref)
+  }
+  const withInt = <A>(sa: SecurityAssociation, work: (key: Primitives.SecretKey) => A) =>
+    Effect.flatMap(keyOf(sa, "int"), (ref) => vault.use(ref, intPurpose, work))
+  const withEnc = <A>(sa: SecurityAssociation, work: (key: Primitives.SecretKey) => A) =>
+    Effect.flatMap(keyOf(sa, "enc"), (ref) => vault.use(ref, encPurpose, work))
 
   const refused = (reason: GplRefusal, detail: string) => Effect.fail(new GplRefused({ reason, detail }))
 
@@ -148,7 +140,11 @@ const make = Effect.gen(function* () {
     const keyGone = (error: KeyVault.KeyError): Effect.Effect<never, GplRefused | Unavailable> =>
       error._tag === "Unavailable" ? Effect.fail(error) : refused("unknown-sa", `its keys: ${error._tag}`)
     const verified = yield* Effect.fromResult(
-      yield* withKeys(sa.keys, (keys) => verify(keys, frame)).pipe(Effect.catch(keyGone))
+      yield* (
+        frame.suite === 2
+          ? withEnc(sa, ({ aesGcmOpen }) => verify({ gcmOpen: aesGcmOpen }, frame))
+          : withInt(sa, (key) => verify({ mac: (data) => ShortHmac.mac(key, data) }, frame))
+      ).pipe(Effect.catch(keyGone))
     )
     const settle = settled === undefined ? [Store.put({ ...sa, suite: String(frame.suite) }, version)] : []
     const accepted = yield* sad
@@ -163,9 +159,13 @@ const make = Effect.gen(function* () {
         return yield* openFrame(frame, options, true)
       return yield* accepted.failure
     }
-    const plaintext = yield* Effect.fromResult(
-      yield* withKeys(sa.keys, (keys) => open(keys, frame, verified)).pipe(Effect.catch(keyGone))
-    )
+    const plaintext =
+      verified.plaintext ??
+      (yield* Effect.fromResult(
+        yield* withEnc(sa, ({ aesCbcDecrypt }) => open({ cbcDecrypt: aesCbcDecrypt }, frame, verified)).pipe(
+          Effect.catch(keyGone)
+        )
+      ))
     const payload = decodePayload(plaintext)
     if (Result.isFailure(payload)) return yield* refused("payload", payload.failure.why)
     return { sa, sequenceNumber: frame.sequenceNumber, suite: frame.suite, payload: payload.success }
@@ -184,7 +184,18 @@ const make = Effect.gen(function* () {
         saId: sa.wireId ?? new Uint8Array(0),
         ...(options.gpi === undefined ? {} : { gpi: options.gpi })
       }
-      return yield* Effect.fromResult(yield* withKeys(sa.keys, (keys) => seal(keys, header, plaintext)))
+      const message = yield* Effect.flatten(
+        withInt(sa, (int) =>
+          withEnc(sa, ({ aesCbcEncrypt, aesGcmSeal }) =>
+            seal(
+              { mac: (data) => ShortHmac.mac(int, data), cbcEncrypt: aesCbcEncrypt, gcmSeal: aesGcmSeal },
+              header,
+              plaintext
+            )
+          )
+        )
+      )
+      return yield* Effect.fromResult(message)
     }),
     open: (
       message: Uint8Array,

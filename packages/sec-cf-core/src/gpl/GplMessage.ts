@@ -37,6 +37,8 @@ export interface GplHeader {
 export interface GplFrame extends GplHeader {
   readonly header: Uint8Array
   readonly body: Uint8Array
+  /** Header and body: what the tag covers. */
+  readonly covered: Uint8Array
   readonly tag: Uint8Array
 }
 
@@ -132,6 +134,7 @@ export const parse = (octets: Uint8Array, longest: number = limits.message): Res
     ...(gpi === undefined ? {} : { gpi }),
     header: octets.subarray(0, at),
     body: octets.subarray(at, bodyEnd),
+    covered: octets.subarray(0, bodyEnd),
     tag: octets.subarray(bodyEnd)
   })
 }

@@ -40,13 +40,12 @@ const ivLabel = Bytes.utf8("iv")
 
 const numberOctets = (n: number): Uint8Array => Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n)
 
-const ivOf = (keys: GplKeys, sequenceNumber: number): Uint8Array =>
-  keys.mac(Bytes.concat(ivLabel, numberOctets(sequenceNumber))).subarray(0, 16)
+const ivOf = (mac: GplKeys["mac"], sequenceNumber: number): Uint8Array =>
+  mac(Bytes.concat(ivLabel, numberOctets(sequenceNumber))).subarray(0, 16)
 
 const nonceOf = (sequenceNumber: number): Uint8Array => Bytes.concat(new Uint8Array(8), numberOctets(sequenceNumber))
 
-const tagOf = (keys: GplKeys, header: Uint8Array, body: Uint8Array): Uint8Array =>
-  keys.mac(Bytes.concat(header, body)).subarray(0, tagLength)
+const tagOf = (mac: GplKeys["mac"], covered: Uint8Array): Uint8Array => mac(covered).subarray(0, tagLength)
 
 const pad = (plaintext: Uint8Array): Uint8Array => {
   const count = 16 - (plaintext.length % 16)
@@ -62,7 +61,7 @@ const unpad = (blocks: Uint8Array): Uint8Array | undefined => {
 
 /** The whole message: header, protected body, tag. Fails as the header does. */
 export const seal = (
-  keys: GplKeys,
+  keys: Pick<GplKeys, "mac" | "cbcEncrypt" | "gcmSeal">,
   header: GplHeader,
   plaintext: Uint8Array
 ): Result.Result<Uint8Array, MalformedGpl> => {
@@ -71,42 +70,54 @@ export const seal = (
     if (header.suite === 2) {
       return Bytes.concat(octets, keys.gcmSeal(nonceOf(header.sequenceNumber), octets, plaintext))
     }
-    const body = header.suite === 0 ? plaintext : keys.cbcEncrypt(ivOf(keys, header.sequenceNumber), pad(plaintext))
-    return Bytes.concat(octets, body, tagOf(keys, octets, body))
+    const body = header.suite === 0 ? plaintext : keys.cbcEncrypt(ivOf(keys.mac, header.sequenceNumber), pad(plaintext))
+    const covered = octets.length + body.length
+    const message = new Uint8Array(covered + tagLength)
+    message.set(octets)
+    message.set(body, octets.length)
+    message.set(tagOf(keys.mac, message.subarray(0, covered)), covered)
+    return message
   })
 }
 
 /**
- * Whether the tag of `frame` holds, in constant time. For suite 2 the tag and the plaintext come together: the plaintext is given and must
- * not be used before the sequence number was accepted.
+ * What verification leaves for opening. For suite 2 the tag and the plaintext come together, for suite 1 it is the IV; neither may be used
+ * before the sequence number was accepted.
  */
+export interface Verified {
+  readonly plaintext?: Uint8Array
+  readonly iv?: Uint8Array
+}
+
+/** Whether the tag of `frame` holds, in constant time. Suites 0 and 1 need the key of `mac` for it, suite 2 that of `gcmOpen`. */
 export const verify = (
-  keys: GplKeys,
+  keys: Partial<Pick<GplKeys, "mac" | "gcmOpen">>,
   frame: GplFrame
-): Result.Result<{ readonly plaintext?: Uint8Array }, GplRefused> => {
+): Result.Result<Verified, GplRefused> => {
+  const { mac, gcmOpen } = keys
   if (frame.suite === 2) {
-    const plaintext = keys.gcmOpen(nonceOf(frame.sequenceNumber), frame.header, Bytes.concat(frame.body, frame.tag))
+    const plaintext = gcmOpen?.(nonceOf(frame.sequenceNumber), frame.header, Bytes.concat(frame.body, frame.tag))
     return plaintext === undefined
       ? Result.fail(new GplRefused({ reason: "tag", detail: "the tag of AES-GCM does not hold" }))
       : Result.succeed({ plaintext })
   }
-  return Bytes.equal(tagOf(keys, frame.header, frame.body), frame.tag)
-    ? Result.succeed({})
-    : Result.fail(new GplRefused({ reason: "tag", detail: "the HMAC does not hold" }))
+  if (mac === undefined || !Bytes.equal(tagOf(mac, frame.covered), frame.tag)) {
+    return Result.fail(new GplRefused({ reason: "tag", detail: "the HMAC does not hold" }))
+  }
+  return Result.succeed(frame.suite === 1 ? { iv: ivOf(mac, frame.sequenceNumber) } : { plaintext: frame.body })
 }
 
 /** The plaintext of a frame that was verified. */
 export const open = (
-  keys: GplKeys,
+  keys: Pick<GplKeys, "cbcDecrypt">,
   frame: GplFrame,
-  verified: { readonly plaintext?: Uint8Array }
+  { plaintext, iv }: Verified
 ): Result.Result<Uint8Array, GplRefused> => {
-  if (verified.plaintext !== undefined) return Result.succeed(verified.plaintext)
-  if (frame.suite === 0) return Result.succeed(frame.body)
-  const plaintext = unpad(keys.cbcDecrypt(ivOf(keys, frame.sequenceNumber), frame.body))
-  return plaintext === undefined
+  if (plaintext !== undefined) return Result.succeed(plaintext)
+  const opened = iv === undefined ? undefined : unpad(keys.cbcDecrypt(iv, frame.body))
+  return opened === undefined
     ? Result.fail(
         new GplRefused({ reason: "padding", detail: "the padding under a valid tag is none: the sender is at fault" })
       )
-    : Result.succeed(plaintext)
+    : Result.succeed(opened)
 }
