@@ -9,18 +9,7 @@
  * @spec RFC 2866 section 4.1 and 5.1; the rules against replay are our own
  */
 import type { AccountingRecord } from "./AccountingRecord.ts"
-import type { SubscriberName } from "./Subscriber.ts"
-
-/** Who has an address. */
-export interface AddressEntry {
-  readonly names: ReadonlyArray<SubscriberName>
-  /** The name of the session across all NAS. */
-  readonly session: string
-  /** The NAS that reported it, under all its names. */
-  readonly nas: ReadonlyArray<string>
-  /** Milliseconds since 1970 of the last message that was taken. */
-  readonly time: number
-}
+import type { AddressEntry } from "./AddressEntry.ts"
 
 /** What the table knows of the things that a message speaks of. */
 export interface Known {

@@ -23,7 +23,7 @@ const zero = new Uint8Array(16)
 
 /** A copy of `packet` with `authenticator` in the place of its own. */
 export const withAuthenticator = (packet: Uint8Array, authenticator: Uint8Array): Uint8Array => {
-  const copy = packet.slice()
+  const copy = new Uint8Array(packet) // slice of a Buffer would be no copy
   copy.set(authenticator, 4)
   return copy
 }
@@ -140,7 +140,7 @@ export const revealPassword = (
   secret: Uint8Array
 ): Uint8Array | undefined => {
   if (hidden.length === 0 || hidden.length % 16 !== 0 || hidden.length > passwordLimit) return undefined
-  const out = hidden.slice()
+  const out = new Uint8Array(hidden)
   mask(md5, out, hidden, requestAuthenticator, secret)
   let end = out.length
   while (end > 0 && out[end - 1] === 0) end--

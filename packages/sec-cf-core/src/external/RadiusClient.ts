@@ -143,7 +143,7 @@ const judge = (
   if (message === "absent" && demand) return "no Message-Authenticator"
   switch (packet.code) {
     case Packet.codes.accessAccept: {
-      const attributes = packet.attributes.map(({ type, value }) => Attribute.make(type, value.slice()))
+      const attributes = packet.attributes.map(({ type, value }) => Attribute.make(type, new Uint8Array(value)))
       return { _tag: "Accepted", attributes }
     }
     case Packet.codes.accessReject:

@@ -13,9 +13,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AccountingRecord } from "./AccountingRecord.ts"
-import { decodeEntry, decodeSession, decodeTime, encodeEntry, encodeSession, encodeTime } from "./AddressEntryCodec.ts"
+import { decodeEntry, decodeSession, decodeTime, encodeEntry, encodeSession, encodeTime } from "./AddressEntry.ts"
 import * as Table from "./AddressTable.ts"
 import * as IpRanges from "./IpRanges.ts"
+import type { SubscriberName } from "./Subscriber.ts"
 
 export interface AddressLimits {
   /** Milliseconds after its last message until an entry is gone; one day unless given. */
@@ -55,7 +56,7 @@ export type Applied =
   | { readonly _tag: "Ignored"; readonly refusal: Table.Refusal | "address not in range" | "table full" }
 
 export interface AddressHolder {
-  readonly names: Table.AddressEntry["names"]
+  readonly names: ReadonlyArray<SubscriberName>
   /** Milliseconds since 1970 of the last message about it. */
   readonly time: number
 }

@@ -1,5 +1,5 @@
 export * as AccountingRecord from "./AccountingRecord.ts"
-export * as AddressEntryCodec from "./AddressEntryCodec.ts"
+export * as AddressEntry from "./AddressEntry.ts"
 export * as AddressTable from "./AddressTable.ts"
 export * as Datagrams from "./Datagrams.ts"
 export * as ExternalAuthenticator from "./ExternalAuthenticator.ts"

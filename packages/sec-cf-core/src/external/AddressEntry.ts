@@ -1,11 +1,21 @@
 /**
- * The durable form of what the address table keeps: JSON, so that an operator can read a record.
+ * What the address table keeps, and its durable form: JSON, so that an operator can read a record.
  *
  * @layer codec
  */
 import { Bytes } from "@oma/sa-policy/bytes"
-import type { AddressEntry } from "./AddressTable.ts"
 import type { SubscriberName } from "./Subscriber.ts"
+
+/** Who has an address. */
+export interface AddressEntry {
+  readonly names: ReadonlyArray<SubscriberName>
+  /** The name of the session across all NAS. */
+  readonly session: string
+  /** The NAS that reported it, under all its names. */
+  readonly nas: ReadonlyArray<string>
+  /** Milliseconds since 1970 of the last message that was taken. */
+  readonly time: number
+}
 
 export const encodeEntry = ({ names, session, nas, time }: AddressEntry): Uint8Array =>
   Bytes.utf8(JSON.stringify({ names: names.map(({ kind, subject }) => [kind, subject]), session, nas, time }))
