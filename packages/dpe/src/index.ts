@@ -1,0 +1,6 @@
+export * as ConnectionSecurity from "./ConnectionSecurity.ts"
+export * as DpeInterface from "./DpeInterface.ts"
+export * as DpeMessage from "./DpeMessage.ts"
+export * as Property from "./Property.ts"
+export * as ReportRule from "./ReportRule.ts"
+export * as Vocabulary from "./Vocabulary.ts"
