@@ -35,7 +35,11 @@ export class DmHandler extends Context.Service<
   { readonly handle: (exchange: Exchange) => Effect.Effect<Reply> }
 >()("@oma/dm-auth/DmHandler") {}
 
+/** What a client may tell: who began, more please, the end, an event, a broken object, a generic alert. */
 const alerts: ReadonlySet<string> = new Set(["1200", "1201", "1222", "1223", "1224", "1225", "1226"])
+
+/** Alerts of data synchronisation name a database, and there is none; the others (1100 to 1104 are for devices) are not supported. */
+const alertStatus = (data = ""): number => (alerts.has(data) ? 200 : /^2[0-9]{2}$/.test(data) ? 404 : 406)
 
 /** The status of a client's command where nothing is managed but the device is asked about itself. */
 export const statusFor = (command: Command): number | undefined => {
@@ -44,7 +48,7 @@ export const statusFor = (command: Command): number | undefined => {
     case "Results":
       return undefined
     case "Alert":
-      return command.data !== undefined && alerts.has(command.data) ? 200 : 404
+      return alertStatus(command.data)
     case "Replace":
     case "Put":
       return 200

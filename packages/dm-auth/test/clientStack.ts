@@ -3,8 +3,8 @@ import { Connection, CredentialStore, KeyVault, MasterKeys, Sad, SecurityEvents,
 import { type HttpExchange, HttpHandler } from "@oma/sa-policy/http"
 import { NodePrimitives } from "@oma/sa-policy/node"
 import { Effect, Layer, Redacted } from "effect"
-import { DeviceTree, DmAccount, type DmAuthType, DmClient, type DmServer, DmServers } from "../src/index.ts"
 import { DmHttp } from "../src/http/index.ts"
+import { DeviceTree, DmAccount, type DmAuthType, DmClient, type DmServer, DmServers } from "../src/index.ts"
 import { deviceId, password, user } from "./device.ts"
 
 const masterKey = Redacted.make(new Uint8Array(32).fill(7))
