@@ -184,16 +184,15 @@ const make = Effect.gen(function* () {
         saId: sa.wireId ?? new Uint8Array(0),
         ...(options.gpi === undefined ? {} : { gpi: options.gpi })
       }
-      const message = yield* Effect.flatten(
-        withInt(sa, (int) =>
-          withEnc(sa, ({ aesCbcEncrypt, aesGcmSeal }) =>
-            seal(
-              { mac: (data) => ShortHmac.mac(int, data), cbcEncrypt: aesCbcEncrypt, gcmSeal: aesGcmSeal },
-              header,
-              plaintext
-            )
+      const message = yield* vault.useBoth(
+        [yield* keyOf(sa, "int"), intPurpose],
+        [yield* keyOf(sa, "enc"), encPurpose],
+        (int, { aesCbcEncrypt, aesGcmSeal }) =>
+          seal(
+            { mac: (data) => ShortHmac.mac(int, data), cbcEncrypt: aesCbcEncrypt, gcmSeal: aesGcmSeal },
+            header,
+            plaintext
           )
-        )
       )
       return yield* Effect.fromResult(message)
     }),

@@ -87,7 +87,9 @@ export const prepare = Effect.fnUntraced(function* (request: GplSaRequest) {
   const { importKey, hash } = yield* Primitives.Primitives
   const { party, direction, hardExpiry, softExpiry } = request
   const createdAt = yield* Clock.currentTimeMillis
-  const fingerprint = Bytes.toHex(hash("sha256")(Bytes.concat(fingerprintLabel, request.key)))
+  const labelled = Bytes.concat(fingerprintLabel, request.key)
+  const fingerprint = Bytes.toHex(hash("sha256")(labelled))
+  Bytes.wipe(labelled)
   const master = importKey(request.key)
   Bytes.wipe(request.key)
   const { enc, int } = keyInputs(direction)
