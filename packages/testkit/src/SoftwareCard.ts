@@ -8,7 +8,7 @@ import { Bytes } from "@oma/sa-policy/bytes"
 import { type AkaCard, type AkaFunctions, MalformedAka, Milenage, Tuak, Usim } from "@oma/sec-cf-core/aka"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import type { TestSubscriber } from "./TestSubscribers.ts"
 import * as Uicc from "./Uicc.ts"
 

@@ -5,7 +5,7 @@ import { Sqn, Subscribers } from "@oma/sec-cf-core/aka"
 import { Bsf, GussSource, NafId } from "@oma/sec-cf-core/gba"
 import { Handset, Misbehaving, testSubscribers, Uicc } from "@oma/testkit"
 import { Effect, Ref } from "effect"
-import { bsfName, handset, nafName, otherName, pskName, provision, servers, text, world } from "./gbaWorld.ts"
+import { bsfName, handset, nafName, otherName, provision, pskName, servers, text, world } from "./gbaWorld.ts"
 
 const { get } = Handset
 

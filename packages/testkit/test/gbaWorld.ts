@@ -6,7 +6,7 @@ import { Subscribers } from "@oma/sec-cf-core/aka"
 import { DigestNonces, NodeDigestHash } from "@oma/sec-cf-core/digest"
 import { Bsf, Fqdn, GussSource, NafAuth, NafHttp, NafPsk, type Zn, ZnLocal } from "@oma/sec-cf-core/gba"
 import { connectionOf, httpsServer, pskTable, TlsProfile, usesPsk } from "@oma/sec-cf-core/tls"
-import { Handset, testBsf, type TestSubscriber, testSubscribers } from "@oma/testkit"
+import { Handset, type TestSubscriber, testBsf, testSubscribers } from "@oma/testkit"
 import { Effect, Layer, Result } from "effect"
 
 export const ok = Result.getOrThrow

@@ -22,7 +22,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { AkaVector } from "../aka/AkaFunctions.ts"
-import { AuthenticationVectorSource, UnknownSubscriber, type VectorError } from "../aka/AuthenticationVectorSource.ts"
+import { AuthenticationVectorSource, UnknownSubscriber } from "../aka/AuthenticationVectorSource.ts"
 import * as Autn from "../aka/Autn.ts"
 import type { Triplet } from "../aka/Gsm.ts"
 import * as AuthenticationInfo from "../digest/AuthenticationInfo.ts"
@@ -43,6 +43,7 @@ import * as Impi from "./Impi.ts"
 import type * as Ks from "./Ks.ts"
 import * as ProductToken from "./ProductToken.ts"
 import * as TwoG from "./TwoG.ts"
+import * as VectorFaults from "./VectorFaults.ts"
 import type { NafKeyMaterial, ZnRefused, ZnRequest } from "./Zn.ts"
 
 const { Event } = BsfBootstrap
@@ -98,19 +99,6 @@ export class Bsf extends Context.Service<
 
 const OFFERED = { algorithm: "AKAv1-MD5", qop: "auth-int" } as const
 const where = { enabler: "gba", interface: "Ub" } as const
-
-const faultOf = (error: VectorError): BsfBootstrap.VectorFault => {
-  switch (error._tag) {
-    case "UnknownSubscriber":
-      return "unknown"
-    case "AutsRejected":
-    case "MalformedAka":
-      return "auts rejected"
-    case "SqnExhausted":
-    case "Unavailable":
-      return "unavailable"
-  }
-}
 
 /** A vector on its way into a challenge; `ksInput` for 2G GBA. */
 interface Fetched {
@@ -235,8 +223,8 @@ const make = (options: BsfOptions) =>
               const resynchronise = action._tag === "FetchAfterAuts" ? action : undefined
               const outcome = yield* Effect.result(fetchVector(exchange, action.impi, resynchronise))
               if (Result.isFailure(outcome)) {
-                const why = faultOf(outcome.failure)
-                yield* events.emit("Refused", { ...where, subject: action.impi, detail: `vector: ${why}` })
+                const why = VectorFaults.faultOf(outcome.failure)
+                yield* events.emit("Refused", { ...where, subject: action.impi, ...VectorFaults.told[why] })
                 return yield* run(exchange, next, Event.VectorFailed({ why }), rounds - 1)
               }
               const { fetched, notAfter } = outcome.success
@@ -366,7 +354,12 @@ const make = (options: BsfOptions) =>
       if (open === undefined || open.impi !== impi || open.identity !== identity) return yield* anew
       const auts = authorization.auts === undefined ? undefined : DigestAka.decodeAuts(authorization.auts)
       const verdict = yield* judge(request, open, authorization)
-      yield* events.emit(verdict.right ? "Admitted" : "Refused", { ...where, subject: impi, detail: verdict.detail })
+      yield* events.emit(verdict.right ? "Admitted" : "Refused", {
+        ...where,
+        subject: impi,
+        detail: verdict.detail,
+        clause: "TS 24.109 4.3"
+      })
       const state = BsfBootstrap.State.Challenged(open)
       if (auts !== undefined) {
         const right = verdict.right && Result.isSuccess(auts)

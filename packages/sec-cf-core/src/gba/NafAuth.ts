@@ -168,6 +168,8 @@ export const make = Effect.fnUntraced(function* (
       algorithms: options.algorithms ?? ["MD5"],
       qop,
       kind: "impi",
+      // the key was looked up before Digest is asked: one that has ended must not be held on to
+      holdMillis: 0,
       ...(options.uri !== undefined && { uri: options.uri })
     })
   const plain = yield* inner(options.qop ?? ["auth-int"])
