@@ -14,6 +14,7 @@ const places = {
   dpe2: 6,
   dpe3: 7,
   mc1: 8,
+  zn: 9,
   dm: 10,
   dmTls: 11,
   pap: 12,

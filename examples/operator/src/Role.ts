@@ -21,7 +21,10 @@ export interface DemoSubscriber {
   readonly impi: string
   readonly impu: string
   readonly msisdn: string
+  /** MILENAGE where it is not said. */
+  readonly algorithm?: "tuak"
   readonly k: string
+  /** OPc, or TOPc of TUAK. */
   readonly opc: string
   readonly amf: string
 }

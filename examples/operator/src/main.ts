@@ -40,6 +40,11 @@ const introduce = (ready: ReadyFile.Ready, titles: ReadonlyArray<readonly [strin
         ])
       ),
       "",
+      Table.print(
+        ["subscriber", "algorithm", "K", "OPc or TOPc", "AMF"],
+        ready.subscribers.map((s) => [s.impi, s.algorithm ?? "milenage", s.k, s.opc, s.amf])
+      ),
+      "",
       `  CA certificate  ${ready.ca}`,
       ""
     ].join("\n")
@@ -54,7 +59,7 @@ const tellAll = Effect.fnUntraced(function* (stories: ReadonlyArray<Story.Story>
     yield* Console.log(`${Story.print(told)}\n`)
   }
   yield* Console.log(`${stories.length - failed} of ${stories.length} stories held`)
-  if (failed > 0) process.exitCode = 1
+  if (failed > 0 || stories.length === 0) process.exitCode = 1
 })
 
 /** Reads the policy again on SIGHUP; a bad one is logged and the old one stays in force. */

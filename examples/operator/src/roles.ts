@@ -6,7 +6,9 @@
 import type { DevelopmentCa } from "@oma/sec-cf-core/tls"
 import * as Effect from "effect/Effect"
 import * as Dm from "./dm/role.ts"
+import * as Gba from "./gba/role.ts"
 import type { Options } from "./Options.ts"
 
 /** Starts every role; they stop when the scope closes. */
-export const roles = (options: Options, ca: DevelopmentCa) => Effect.all([Dm.start(options, ca)])
+export const roles = (options: Options, ca: DevelopmentCa) =>
+  Effect.all([Gba.start(options, ca), Dm.start(options, ca)])
