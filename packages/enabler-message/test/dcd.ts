@@ -71,7 +71,7 @@ export const ClientActivationRequest = message("ClientActivationRequest", "DCD 1
   smsProtection: optional("SMS-Protection", smsProtection, { aliases: ["SMS-Proctection"] })
 })
 
-export const ClientActivationResponse = message(
+const ClientActivationResponse = message(
   "ClientActivationResponse",
   "DCD 1.0 section 7.1.3.1.1",
   {
@@ -104,7 +104,7 @@ export const ClientActivationResponse = message(
   ]
 )
 
-export const RequestForClientActivation = message("RequestForClientActivation", "DCD 1.0 section 7.1.3.1.2", {
+const RequestForClientActivation = message("RequestForClientActivation", "DCD 1.0 section 7.1.3.1.2", {
   messageId: mandatory("Message-ID", string({ maxLength: 255 })),
   serverId: mandatory("Server-ID", string({ maxLength: 255 })),
   connectionProfile: optional(
@@ -126,14 +126,14 @@ export const RequestForClientActivation = message("RequestForClientActivation", 
   )
 })
 
-export const ClientDeactivationRequest = message("ClientDeactivationRequest", "DCD 1.0 section 7.1.3.2", inDeactivation)
-export const ClientDeactivationResponse = message("ClientDeactivationResponse", "DCD 1.0 section 7.1.3.2", {
+const ClientDeactivationRequest = message("ClientDeactivationRequest", "DCD 1.0 section 7.1.3.2", inDeactivation)
+const ClientDeactivationResponse = message("ClientDeactivationResponse", "DCD 1.0 section 7.1.3.2", {
   sessionId: optional("Session-ID", string({ maxLength: 255 })),
   messageId: optional("Message-ID", string({ maxLength: 255 })),
   status: mandatory("Status", oneOf(["Success", "Failure"])),
   reason: optional("Reason", string({ maxLength: 1024 }))
 })
-export const ClientDeactivationNotification = message("ClientDeactivationNotification", "DCD 1.0 section 7.1.3.2.2", {
+const ClientDeactivationNotification = message("ClientDeactivationNotification", "DCD 1.0 section 7.1.3.2.2", {
   ...inDeactivation,
   reason: optional("Reason", string({ maxLength: 1024 }))
 })
@@ -170,7 +170,7 @@ const contentPackage = structure(
   ]
 )
 
-export const ContentUpdatePush = message("ContentUpdatePush", "DCD 1.0, content", {
+const ContentUpdatePush = message("ContentUpdatePush", "DCD 1.0, content", {
   ...inSession,
   channelId: mandatory("Channel-ID", string()),
   applicationId: optional("Application-ID", string()),

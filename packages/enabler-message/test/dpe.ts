@@ -84,7 +84,7 @@ const target = {
     (value.deviceId === undefined) !== (value.subscriberAlias === undefined)
 }
 
-export const RegistrationRequest = message("RegistrationRequest", clause, {
+const RegistrationRequest = message("RegistrationRequest", clause, {
   messageId,
   deviceId: mandatory("Device-ID", id),
   version: mandatory("Version", string({ pattern: /[0-9]{1,3}\.[0-9]{1,3}/ })),
@@ -101,7 +101,7 @@ export const RegistrationRequest = message("RegistrationRequest", clause, {
   authInfo: conditional("Auth-Info", "a previous response asked for it", secret(string({ maxLength: 4096 })))
 })
 
-export const RegistrationResponse = message(
+const RegistrationResponse = message(
   "RegistrationResponse",
   clause,
   {
@@ -122,7 +122,7 @@ export const RegistrationResponse = message(
 
 const answer = { ...inSession, status: mandatory("Status", status) }
 
-export const PropertyUpdateRequest = message(
+const PropertyUpdateRequest = message(
   "PropertyUpdateRequest",
   clause,
   {
@@ -138,13 +138,13 @@ export const PropertyUpdateRequest = message(
   ]
 )
 
-export const PropertyReport = message("PropertyReport", clause, {
+const PropertyReport = message("PropertyReport", clause, {
   ...inSession,
   ruleId: mandatory("Rule-ID", id),
   property: some("Property", property)
 })
 
-export const AuthenticationError = message("AuthenticationError", clause, {
+const AuthenticationError = message("AuthenticationError", clause, {
   messageId,
   offendingMessageId: optional("Offending-Message-ID", id),
   reason: mandatory("Reason", oneOf(["expired", "not validated", "name mismatch", "authentication error"])),

@@ -84,7 +84,7 @@ const anyType = (type: Table.Type): fc.Arbitrary<unknown> =>
   type.kind === "structure" ? anyStructure(type) : anySimple(type)
 
 /** Any value of `type`, its rules kept. */
-export const anyStructure = (type: Table.StructureType<Table.Fields>): fc.Arbitrary<object> => {
+const anyStructure = (type: Table.StructureType<Table.Fields>): fc.Arbitrary<object> => {
   const model: Record<string, fc.Arbitrary<unknown>> = {}
   const requiredKeys: Array<string> = []
   for (const [key, { type: of, requirement }] of Object.entries(type.fields)) {
