@@ -122,6 +122,7 @@ export const make = (
   limits: IdentityHeaderLimits = defaultIdentityHeaderLimits
 ): IdentityHeaders => {
   const { byName, folded, bySuffix } = compile(options)
+  const disguises = new Set([...byName.keys()].map(alphanumeric))
 
   const isIdentity = (name: string): boolean => {
     const fold = alphanumeric(name)
@@ -140,7 +141,7 @@ export const make = (
         configured === undefined && bySuffix && !reserved.some((start) => alphanumeric(name).startsWith(start))
       const form = configured?.value ?? (wide ? suffixOf(name) : undefined)
       if (form === undefined || noTokenCharacters.test(name)) {
-        disguised ||= [...byName.keys()].some((known) => alphanumeric(known) === alphanumeric(name))
+        disguised ||= disguises.has(alphanumeric(name))
         continue
       }
       if (found.has(name))

@@ -55,9 +55,6 @@ export interface IpRanges {
   readonly networks: ReadonlyArray<IpNetwork.IpNetwork>
 }
 
-/** No address at all. */
-export const none: IpRanges = { networks: [] }
-
 /**
  * The ranges of a list such as `["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"]`; an address alone is a range of one. Fails where a host bit
  * is set: `10.0.0.1/8` may have meant either.

@@ -262,6 +262,8 @@ describe("[DPE-EXT-001] the table on the store", () => {
       assert.strictEqual(yield* holder(address), "15551230001")
       yield* TestClock.adjust(60 * minute + 1)
       assert.isUndefined(yield* holder(address))
+      assert.strictEqual(yield* start("a", "15551230002", 47 * 3600 + 1), "changed")
+      assert.strictEqual(yield* holder(address), "15551230002")
     })
   )
   story(
