@@ -117,18 +117,25 @@ const make = Effect.gen(function* () {
       })
     )
 
+  /** Whether the association of a frame stands or stood, so that the GPI in front of it is not to be run. */
+  const isKnown = (frame: GplFrame): Effect.Effect<boolean, Unavailable> =>
+    find(frame, undefined).pipe(
+      Effect.as(true),
+      Effect.catchTag("GplRefused", ({ reason }) => Effect.succeed(reason !== "unknown-sa"))
+    )
+
   const openFrame: (
     frame: GplFrame,
     options: OpenOptions & { readonly with?: ReadonlyArray<Store.Operation> },
     again?: boolean
   ) => Effect.Effect<OpenedGpl, GplRefused | StoreError> = Effect.fnUntraced(function* (frame, options, again = false) {
-    if (frame.gpi !== undefined && options.onGpi !== undefined) {
-      const gpi = frame.gpi
-      const known = yield* Effect.result(find(frame, undefined))
-      if (Result.isFailure(known)) {
-        if (known.failure._tag !== "GplRefused") return yield* known.failure
-        if (known.failure.reason === "unknown-sa") yield* options.onGpi(gpi)
-      }
+    if (frame.gpi !== undefined && options.onGpi !== undefined && !(yield* isKnown(frame))) {
+      yield* options.onGpi(frame.gpi).pipe(
+        Effect.catchTag(["GplRefused", "Conflict"], (error) =>
+          // another message with the same GPI may have been first: what counts is that the association stands
+          Effect.flatMap(isKnown(frame), (known) => (known ? Effect.void : Effect.fail(error)))
+        )
+      )
     }
     const { sa, version, inbound } = yield* find(frame, options.scope)
     const settled = suiteOf(sa)

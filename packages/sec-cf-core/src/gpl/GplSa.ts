@@ -33,7 +33,10 @@ export interface GplSaRequest {
   readonly party: GplParty
   readonly direction: GplDirection
   readonly saId: Uint8Array
-  /** Ks_NAF of GBA Push, or a provisioned key; 32 octets, used for this association only. */
+  /**
+   * Ks_NAF of GBA Push, or a provisioned key; 32 octets. It serves one association in each direction and no more: the two directions of a
+   * NAF SA share it, as each derives keys of its own.
+   */
   readonly key: Uint8Array
   /** What policy allows; suite 0 only where it waives confidentiality in so many words. */
   readonly suites: ReadonlyArray<GplSuite>
@@ -79,8 +82,9 @@ const fingerprintLabel = Bytes.utf8("gpl-profile-1 key of one association")
 const rememberMillis = 86_400_000
 
 /**
- * Derives and seals the two keys of the direction and makes the association, without storing yet. One key serves one association: a
- * key that this party installed before, under whatever name, makes the transaction fail with `Conflict`.
+ * Derives and seals the two keys of the direction and makes the association, without storing yet. One key serves one association of a
+ * party and direction: one that was installed for them before, under whatever name, makes the transaction fail with `Conflict`, so that
+ * no number is used twice under one key.
  */
 export const prepare = Effect.fnUntraced(function* (request: GplSaRequest) {
   const vault = yield* KeyVault.KeyVault

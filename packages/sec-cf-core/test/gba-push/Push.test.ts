@@ -69,6 +69,19 @@ describe("GBA Push", () => {
       }).pipe(Effect.scoped)
   )
 
+  it.effect("two messages that carry the same GPI and come at once are both opened", () =>
+    Effect.gen(function* () {
+      const { naf, ue, gpl } = yield* world()
+      const { downlink } = yield* naf.establish(subscriber)
+      const first = yield* naf.seal(downlink, text("one"), { combined: true })
+      const second = yield* naf.seal(downlink, text("two"), { combined: true })
+      const opened = yield* Effect.all([gpl.open(first, { onGpi: ue.onGpi }), gpl.open(second, { onGpi: ue.onGpi })], {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(opened.map(read), ["one", "two"])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("GBA_U: the card keeps Ks, AUTN* tells it so, and GBA_ME cards take no such GPI", () =>
     Effect.gen(function* () {
       const { naf, ue, gpl } = yield* world({ handset: { gbaU: true } })
