@@ -7,10 +7,10 @@ import type { ConnectionOptions } from "node:tls"
 import type * as PgConnection from "@effect/sql-pg/PgConnection"
 import * as PgPool from "@effect/sql-pg/PgPool"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { within } from "../remote/Within.ts"
 import { Unavailable } from "../SaError.ts"
 import { migrations, quoted } from "./Schema.ts"
 
@@ -83,22 +83,6 @@ export interface Connections {
   ) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError | Unavailable>
 }
 
-/** Fails after `millis` and leaves what still runs to itself: a network that says nothing cannot be asked to stop either. */
-const within = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<A, E | Unavailable> =>
-  Effect.flatMap(Effect.forkDetach(effect), (fiber) =>
-    Effect.raceFirst(
-      Fiber.join(fiber),
-      Effect.callback<never, Unavailable>((resume) => {
-        const timer = setTimeout(() => {
-          fiber.interruptUnsafe()
-          const what = `PostgreSQL did not answer in ${millis} ms`
-          resume(Effect.fail(new Unavailable({ what, retryable: true, cause: undefined })))
-        }, millis)
-        return Effect.sync(() => clearTimeout(timer))
-      })
-    )
-  )
-
 /** A pool for `options` whose schema is current, until the scope closes. */
 export const connect = (options: PostgresOptions): Effect.Effect<Connections, Unavailable, Scope.Scope> =>
   Effect.gen(function* () {
@@ -118,6 +102,7 @@ export const connect = (options: PostgresOptions): Effect.Effect<Connections, Un
     }).pipe(Effect.mapError((cause) => unavailable("PostgreSQL connections could not be made", cause)))
     const attempt: Connections["attempt"] = (sql, parameters) =>
       within(
+        "PostgreSQL",
         pool.use((connection) => connection.queryValues(sql, parameters)),
         timeoutMillis
       )

@@ -1,7 +1,7 @@
 /**
  * Rows of the PostgreSQL store as values, and turns as the JSON that `commit_turn` takes: octets are hexadecimal after `\x`.
  *
- * @layer codec
+ * @layer machine
  */
 import { toHex, utf8, utf8Decode } from "../bytes/Bytes.ts"
 import { encodeBits, encodeBody, encodeMode } from "../RowCodec.ts"

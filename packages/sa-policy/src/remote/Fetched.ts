@@ -156,8 +156,8 @@ export class Fetched implements View {
     }
   }
 
-  /** What `draft`, whose view this is, changes. */
-  changes(names: Names, draft: Draft): Changes {
+  /** What `draft`, whose view this is, changes at `now`. */
+  changes(names: Names, draft: Draft, now: number): Changes {
     const counters: Array<Row> = []
     const rows: Array<Row> = []
     for (const [id, row] of draft.associations) {
@@ -176,8 +176,16 @@ export class Fetched implements View {
       if (after !== undefined) records.push(after)
       else if (before !== undefined) deleted.push(before)
     }
+    const released: Array<WireName> = []
+    for (const id of [...rows.map((row) => row.id), ...graves.keys()]) {
+      const before = this.known.get(id)?.row?.terms()
+      if (before?.named !== true || before.sa.wireId === undefined) continue
+      released.push({ mechanism: before.sa.mechanism, wireId: before.sa.wireId })
+    }
     return {
+      now,
       read: this.read(names),
+      released,
       counters,
       rows,
       graves: [...graves.values()],
@@ -204,6 +212,10 @@ export interface Read {
 /** What a turn writes, all or nothing, as long as {@link Read} holds. */
 export interface Changes {
   readonly read: Read
+  /** The earliest of the callers' moments. */
+  readonly now: number
+  /** Octets that lead to none of these rows any more, unless a row says that it is named. */
+  readonly released: ReadonlyArray<WireName>
   /** Rows of which only the accepted numbers changed. */
   readonly counters: ReadonlyArray<Row>
   readonly rows: ReadonlyArray<Row>

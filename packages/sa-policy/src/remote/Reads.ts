@@ -4,7 +4,7 @@
  * @layer binding
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type { Unavailable } from "../SaError.ts"
 import type { Fetched } from "./Fetched.ts"
 import { Names } from "./Names.ts"

@@ -92,6 +92,7 @@ export const remoteStore = (
             const failure = transact(draft, operations, now)
             return failure === undefined ? Effect.void : Effect.fail(failure)
           },
+          now,
           weight(operations)
         ),
       reserve: (request) =>
@@ -100,7 +101,8 @@ export const remoteStore = (
           (draft) => {
             const given = reserve(draft, request)
             return given._tag === "Block" || given._tag === "Wait" ? Effect.succeed(given) : Effect.fail(given)
-          }
+          },
+          request.now
         ),
       record: (collection, key, now) =>
         Effect.map(

@@ -25,6 +25,7 @@ type Outcome = Effect.Effect<unknown, unknown>
 interface Job {
   readonly names: (names: Names) => void
   readonly work: (draft: Draft) => Outcome
+  readonly now: number
   /** About how many octets it writes. */
   readonly octets: number
   settle: (outcome: Outcome) => void
@@ -66,6 +67,7 @@ export class Turns {
   enqueue<A, E>(
     names: (names: Names) => void,
     work: (draft: Draft) => Effect.Effect<A, E>,
+    now: number,
     octets = 0
   ): Effect.Effect<A, E | Unavailable> {
     return Effect.callback<A, E | Unavailable>((resume) => {
@@ -78,6 +80,7 @@ export class Turns {
       const job: Job = {
         names,
         work,
+        now,
         octets,
         settle: (outcome) => {
           settled = true
@@ -130,12 +133,14 @@ export class Turns {
   private turn(jobs: ReadonlyArray<Job>): Effect.Effect<void> {
     const names = new Names()
     for (const job of jobs) job.names(names)
+    const moments = jobs.map(({ now }) => now).filter(Number.isFinite)
+    const now = moments.length === 0 ? 0 : Math.min(...moments)
     const giveUp = performance.now() + this.busyMillis
     const attempt = (wait: number): Effect.Effect<void, Unavailable> =>
       Effect.flatMap(this.rows.fetch(names), (fetched) => {
         const draft = new Draft(fetched)
         const outcomes = jobs.map((job) => job.work(draft))
-        const changes = fetched.changes(names, draft)
+        const changes = fetched.changes(names, draft, now)
         const settle = Effect.sync(() => {
           for (const [i, job] of jobs.entries()) job.settle(outcomes[i]!)
           if (changes.log.length > 0) this.announce()

@@ -1,0 +1,2 @@
+export type { RedisOptions } from "./Connection.ts"
+export * as StoreRedis from "./StoreRedis.ts"
