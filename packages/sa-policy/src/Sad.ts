@@ -108,6 +108,7 @@ export interface SadOptions {
 interface Lease {
   next: number
   last: number
+  from: number
   until: number
 }
 
@@ -146,8 +147,18 @@ const make = (options: SadOptions) =>
       return Effect.succeed({ ...stored, aging: softExpiry !== undefined && now >= softExpiry })
     }
 
+    // numbers that were leased under an association are not for what takes its place
+    const endLeases = (operations: ReadonlyArray<Operation>) =>
+      Effect.sync(() => {
+        for (const operation of operations) {
+          if (operation._tag === "Put") leases.delete(operation.sa.id)
+          else if (operation._tag === "Revoke") leases.delete(operation.id)
+        }
+      })
+
     const transact = (operations: ReadonlyArray<Operation>) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => store.transact(operations, now)).pipe(
+        Effect.ensuring(endLeases(operations)),
         Effect.tapError((error) =>
           error._tag === "Replayed"
             ? events.emit("ReplayRefused", {
@@ -169,7 +180,7 @@ const make = (options: SadOptions) =>
         if (given._tag === "Block") {
           if (leases.size >= maximumLeases) leases.delete(leases.keys().next().value!)
           const usableUntil = Math.min(given.until, now + usableMillis)
-          leases.set(id, { next: given.first + 1, last: given.last, until: usableUntil })
+          leases.set(id, { next: given.first + 1, last: given.last, from: now, until: usableUntil })
           return given.first
         }
         yield* Effect.sleep(Duration.millis(Math.max(1, given.until - now)))
@@ -178,7 +189,7 @@ const make = (options: SadOptions) =>
 
     const fromLease = (id: SaId, now: number): number | undefined => {
       const lease = leases.get(id)
-      if (lease === undefined || now >= lease.until || lease.next > lease.last) return undefined
+      if (lease === undefined || now < lease.from || now >= lease.until || lease.next > lease.last) return undefined
       return lease.next++
     }
 
@@ -192,14 +203,17 @@ const make = (options: SadOptions) =>
           yield* Deferred.await(other)
           continue
         }
-        const done = Deferred.makeUnsafe<void>()
-        reserving.set(id, done)
-        return yield* Effect.ensuring(
-          reserve(id),
-          Effect.suspend(() => {
-            reserving.delete(id)
+        return yield* Effect.acquireUseRelease(
+          Effect.sync(() => {
+            const done = Deferred.makeUnsafe<void>()
+            reserving.set(id, done)
+            return done
+          }),
+          () => reserve(id),
+          (done) => {
+            if (reserving.get(id) === done) reserving.delete(id)
             return Deferred.succeed(done, undefined)
-          })
+          }
         )
       }
     })
@@ -209,7 +223,6 @@ const make = (options: SadOptions) =>
       why: RevocationReason,
       given?: { readonly with?: ReadonlyArray<Operation> }
     ) {
-      leases.delete(id)
       yield* transact([revokeOperation(id, why), ...(given?.with ?? [])])
       yield* events.emit("AssociationRevoked", { enabler: "sa-policy", association: id, detail: why })
     })
@@ -267,7 +280,7 @@ export const layerSweeper = (options: { readonly every?: Duration.Input; readonl
   Layer.effectDiscard(
     Effect.gen(function* () {
       const sad = yield* Sad
-      const limit = options.limit ?? 1000
+      const limit = Math.max(1, options.limit ?? 1000)
       const turn = Effect.repeat(sad.sweep(limit), { while: (gone) => gone === limit }).pipe(
         Effect.catchTag("Unavailable", () => Effect.succeed(0))
       )
