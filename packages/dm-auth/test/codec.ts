@@ -60,6 +60,9 @@ interface CapturedCredential {
   readonly msgId: string
   readonly credType: string
   readonly credData: string
+  readonly nonceHex: string
+  /** The formulas that give `credData`; none for a wrong password. */
+  readonly matches: ReadonlyArray<string>
   readonly replyStatus: number
   readonly replyNextNonceHex: string | null
 }
