@@ -8,11 +8,12 @@ import { type Element, leaf } from "./Element.ts"
 import { type Limits, TooLarge, Unencodable } from "./Fault.ts"
 import { type IndexedField, ofProtocol, ofStructure } from "./Lookup.ts"
 import { messageType } from "./Interpreter.ts"
+import { inside, type Path, shown } from "./Path.ts"
 import { Mistake, write } from "./Simple.ts"
 import type { AnyMessage, Fields, Protocol, SimpleType, StructureType, Type } from "./Table.ts"
 
-const fail = (path: string, clause: string): never => {
-  throw new Unencodable({ path, clause })
+const fail = (path: Path, clause: string): never => {
+  throw new Unencodable({ path: shown(path), clause })
 }
 
 /** An element that is being made. */
@@ -25,10 +26,8 @@ interface Draft {
   octets?: Uint8Array
 }
 
-const fieldsOf = (value: unknown, path: string): ReadonlyMap<string, unknown> =>
+const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
-    ? new Map(Object.entries(value))
-    : fail(path, "a structure")
 
 export class Composer {
   private readonly limits: Limits
@@ -47,7 +46,7 @@ export class Composer {
     if (this.text > this.limits.text) throw new TooLarge({ limit: "text", max: this.limits.text })
   }
 
-  private simple(type: SimpleType, value: unknown, path: string): string | Uint8Array {
+  private simple(type: SimpleType, value: unknown, path: Path): string | Uint8Array {
     const written = write(type, value)
     return written instanceof Mistake ? fail(path, written.clause) : written
   }
@@ -58,7 +57,7 @@ export class Composer {
     return { namespace, name, attributes: new Map(), children: [], text: "" }
   }
 
-  private fill(draft: Draft, type: SimpleType, value: unknown, path: string): void {
+  private fill(draft: Draft, type: SimpleType, value: unknown, path: Path): void {
     const content = this.simple(type, value, path)
     if (typeof content === "string") draft.text = content
     else if (this.binary) draft.octets = content
@@ -67,28 +66,28 @@ export class Composer {
   }
 
   /** The element `name` with the value `value` of `type`. */
-  element(namespace: string, name: string, type: Type, value: unknown, path: string, depth: number): Element {
+  element(namespace: string, name: string, type: Type, value: unknown, path: Path, depth: number): Element {
     const draft = this.draft(namespace, name, depth)
     if (type.kind === "structure") this.structure(draft, type, value, path, depth)
     else this.fill(draft, type, value, path)
     return draft
   }
 
-  private structure(draft: Draft, type: StructureType<Fields>, value: unknown, path: string, depth: number): void {
-    const { all } = ofStructure(type)
-    const fields = fieldsOf(value, path)
-    for (const indexed of all) {
+  private structure(draft: Draft, type: StructureType<Fields>, value: unknown, path: Path, depth: number): void {
+    if (!isFields(value)) return fail(path, "a structure")
+    for (const indexed of ofStructure(type).all) {
       const { field, key, required } = indexed
-      const inner = `${path}/${field.place === "attribute" ? "@" : ""}${field.name}`
-      const given = fields.get(key)
-      if (given !== undefined) this.field(draft, indexed, given, field.place === "content" ? path : inner, depth)
-      else if (required) fail(inner, "a mandatory element")
+      const given = Object.hasOwn(value, key) ? value[key] : undefined
+      if (given === undefined && !required) continue
+      const { place, name } = field
+      const inner = place === "content" ? path : inside(path, place === "attribute" ? `@${name}` : name)
+      if (given === undefined) fail(inner, "a mandatory element")
+      this.field(draft, indexed, given, inner, depth)
     }
-    const checked = Object.fromEntries(fields)
-    for (const rule of type.rules) if (!rule.holds(checked)) fail(path, rule.text)
+    for (const rule of type.rules) if (!rule.holds(value)) fail(path, rule.text)
   }
 
-  private field(draft: Draft, { field, repeats, required }: IndexedField, given: unknown, path: string, depth: number) {
+  private field(draft: Draft, { field, repeats, required }: IndexedField, given: unknown, path: Path, depth: number) {
     const { name, type, place } = field
     if (place === "element") {
       const namespace = field.namespace ?? draft.namespace
@@ -99,7 +98,7 @@ export class Composer {
       if (!Array.isArray(given) || (required && given.length === 0)) fail(path, "an array, 1..n not empty")
       else {
         for (const [i, one] of given.entries()) {
-          draft.children.push(this.element(namespace, name, type, one, `${path}[${i + 1}]`, depth + 1))
+          draft.children.push(this.element(namespace, name, type, one, inside(path.outer, name, i + 1), depth + 1))
         }
       }
     } else if (type.kind === "structure") fail(path, "attributes and content are of simple types")
@@ -118,13 +117,12 @@ export class Composer {
   /** The tree of `message`, its first child `Message-Type`. */
   message(protocol: Protocol<AnyMessage>, message: { readonly _tag: string }): Element {
     const table = ofProtocol(protocol).get(message._tag)
-    if (table === undefined) return fail(messageType, "a message of the protocol")
+    if (table === undefined) return fail(inside(undefined, messageType), "a message of the protocol")
     const draft = this.draft(protocol.namespace, protocol.root, 1)
     this.draft(protocol.namespace, messageType, 2)
     this.count(table.name.length)
     draft.children.push(leaf(protocol.namespace, messageType, table.name))
-    const { _tag, ...value } = message
-    this.structure(draft, table.type, value, table.name, 1)
+    this.structure(draft, table.type, message, inside(undefined, table.name), 1)
     return draft
   }
 }

@@ -9,21 +9,13 @@
 import type { Element } from "./Element.ts"
 import { Malformed, type MalformedReason } from "./Fault.ts"
 import { type IndexedField, ofProtocol, ofStructure } from "./Lookup.ts"
+import { inside, type Path, shown } from "./Path.ts"
 import { Mistake, read } from "./Simple.ts"
 import type { AnyMessage, Fields, Protocol, SimpleType, StructureType, Type } from "./Table.ts"
 import { isBlank, trim } from "./Text.ts"
 
 /** The row that every message begins with. */
 export const messageType = "Message-Type"
-
-/** Where in a message a reader is: from the inside out. */
-interface Path {
-  readonly outer: Path | undefined
-  readonly name: string
-}
-
-const shown = (path: Path | undefined): string =>
-  path === undefined ? "" : path.outer === undefined ? path.name : `${shown(path.outer)}/${path.name}`
 
 const fail = (reason: MalformedReason, path: Path | undefined, clause: string, element?: Element): never => {
   const offset = element?.span?.[0]
@@ -49,7 +41,13 @@ class Interpreter {
     return this.simple(type, element.octets ?? element.text, path, element)
   }
 
-  structure(type: StructureType<Fields>, element: Element, path: Path): Record<string, unknown> {
+  /** The fields of `type` in `element`, added to `value`. */
+  structure(
+    type: StructureType<Fields>,
+    element: Element,
+    path: Path,
+    value: Record<string, unknown> = {}
+  ): Record<string, unknown> {
     const index = ofStructure(type)
     const found: Array<unknown> = new Array(index.all.length)
     for (const child of element.children) {
@@ -64,37 +62,34 @@ class Interpreter {
     } else if (element.octets !== undefined || !isBlank(element.text)) {
       fail("wrong type", path, "elements, not text", element)
     }
-    const value: Record<string, unknown> = {}
     for (const { key, field, required, index: at } of index.all) {
       if (found[at] !== undefined) value[key] = found[at]
-      else if (required)
-        fail("missing element", { outer: path, name: field.name }, field.clause ?? this.clause, element)
+      else if (required) fail("missing element", inside(path, field.name), field.clause ?? this.clause, element)
     }
-    for (const rule of type.rules)
-      if (!rule.holds(value)) fail("broken rule", path, rule.text, element)
+    for (const rule of type.rules) if (!rule.holds(value)) fail("broken rule", path, rule.text, element)
     return value
   }
 
   private take(indexed: IndexedField, child: Element, found: Array<unknown>, path: Path): void {
     const { field, index, repeats } = indexed
     if (!repeats) {
-      const inner = { outer: path, name: field.name }
+      const inner = inside(path, field.name)
       if (found[index] !== undefined) fail("repeated element", inner, field.clause ?? this.clause, child)
       found[index] = this.value(field.type, child, inner)
       return
     }
     const list = found[index]
     if (Array.isArray(list)) {
-      list.push(this.value(field.type, child, { outer: path, name: `${field.name}[${list.length + 1}]` }))
-    } else found[index] = [this.value(field.type, child, { outer: path, name: `${field.name}[1]` })]
+      list.push(this.value(field.type, child, inside(path, field.name, list.length + 1)))
+    } else found[index] = [this.value(field.type, child, inside(path, field.name, 1))]
   }
 
   private attribute(indexed: IndexedField, element: Element, found: Array<unknown>, path: Path): void {
-    const { field, index } = indexed
-    const inner = { outer: path, name: `@${field.name}` }
-    for (const name of [field.name, ...(field.aliases ?? [])]) {
+    const { field, index, names } = indexed
+    for (const name of names) {
       const text = element.attributes.get(name)
       if (text === undefined) continue
+      const inner = inside(path, `@${field.name}`)
       if (found[index] !== undefined) fail("repeated element", inner, field.clause ?? this.clause, element)
       if (field.type.kind !== "structure") found[index] = this.simple(field.type, text, inner, element)
     }
@@ -130,6 +125,6 @@ export const interpret = (protocol: Protocol<AnyMessage>, root: Element): unknow
   const message =
     ofProtocol(protocol).get(nameOf(root)) ??
     fail("unknown message", undefined, "Message-Type names a message of the protocol", root)
-  const path = { outer: undefined, name: message.name }
-  return { _tag: message.name, ...new Interpreter(message.clause).structure(message.type, root, path) }
+  const value: Record<string, unknown> = { _tag: message.name }
+  return new Interpreter(message.clause).structure(message.type, root, inside(undefined, message.name), value)
 }

@@ -9,6 +9,8 @@ export interface IndexedField {
   /** Its place in the order of the table. */
   readonly index: number
   readonly key: string
+  /** Its name and its aliases. */
+  readonly names: ReadonlyArray<string>
   readonly field: Field<Type, Requirement>
   readonly repeats: boolean
   readonly required: boolean
@@ -28,6 +30,7 @@ const make = (structure: StructureType<Fields>): IndexedStructure => {
   const all = Object.entries(structure.fields).map(([key, field], index) => ({
     index,
     key,
+    names: [field.name, ...(field.aliases ?? [])],
     field,
     repeats: field.requirement === "0..n" || field.requirement === "1..n",
     required: field.requirement === "M" || field.requirement === "1..n"
@@ -35,7 +38,7 @@ const make = (structure: StructureType<Fields>): IndexedStructure => {
   const elements = new Map<string, IndexedField>()
   for (const indexed of all) {
     if (indexed.field.place !== "element") continue
-    for (const name of [indexed.field.name, ...(indexed.field.aliases ?? [])]) elements.set(name, indexed)
+    for (const name of indexed.names) elements.set(name, indexed)
   }
   return {
     all,

@@ -10,6 +10,7 @@ import type { Element } from "./Element.ts"
 import { defaultLimits, type Limits, Malformed, TooLarge, Unencodable } from "./Fault.ts"
 import { ofProtocol, ofStructure } from "./Lookup.ts"
 import { interpret } from "./Interpreter.ts"
+import { inside } from "./Path.ts"
 import type { AnyMessage, AnyOf, Protocol } from "./Table.ts"
 import { utf8, utf8Decode } from "./Text.ts"
 import { readTree } from "./XmlReader.ts"
@@ -115,7 +116,14 @@ export const append = <P extends Protocol<AnyMessage>, T extends AnyOf<P>["_tag"
       throw new Unencodable({ path: `${message}/${key}`, clause: "an element of the table" })
     const namespace = row.namespace ?? protocol.namespace
     const composer = new Composer(limits, false)
-    const element = composer.element(namespace, row.name, row.type, value, `${message}/${row.name}`, 2)
+    const element = composer.element(
+      namespace,
+      row.name,
+      row.type,
+      value,
+      inside(inside(undefined, message), row.name),
+      2
+    )
     const end = utf8(`</${protocol.root}>\n`)
     const at = octets.length - end.length
     if (at < 0 || end.some((octet, i) => octets[at + i] !== octet)) {

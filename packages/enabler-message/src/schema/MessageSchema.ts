@@ -74,9 +74,7 @@ const fieldsOf = (type: StructureType<Fields>, tag: string | undefined): Unknown
   const fields: Record<string, Unknown | Schema.optionalKey<Unknown>> = {}
   if (tag !== undefined) fields["_tag"] = Schema.Literal(tag)
   for (const [key, field] of Object.entries(type.fields)) fields[key] = ofField(field)
-  const checks = type.rules.map((rule) =>
-    Schema.makeFilter((value: object) => rule.holds(value) || rule.text)
-  )
+  const checks = type.rules.map((rule) => Schema.makeFilter((value: object) => rule.holds(value) || rule.text))
   const struct = Schema.Struct(fields)
   const [first, ...rest] = checks
   return first === undefined ? struct : struct.check(first, ...rest)
