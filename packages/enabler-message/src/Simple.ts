@@ -73,23 +73,38 @@ const octetsOf = (text: string): Uint8Array | Mistake => {
 }
 
 const dateTimeShape =
-  /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))$/
+  /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})$/
 const notDateTime = new Mistake("a date and time with zone, of the years 0001 to 9999 (XML Schema dateTime)")
 const earliest = -62_135_596_800_000
+/** Milliseconds of 400 years: 146,097 days. */
+const gregorianCycle = 146_097 * 86_400_000
 const latest = 253_402_300_799_999
 
+/** The number in the two digits at `at`. */
+const two = (text: string, at: number): number => text.charCodeAt(at) * 10 + text.charCodeAt(at + 1) - 528
+
+const minute = 60_000
+
 const timeOf = (text: string): number | Mistake => {
-  const found = dateTimeShape.exec(text)
-  if (found === null) return notDateTime
-  const part = (at: number): number => Number(found[at] ?? 0)
-  const date = new Date(0)
-  date.setUTCFullYear(part(1), part(2) - 1, part(3))
+  if (!dateTimeShape.test(text)) return notDateTime
+  const year = two(text, 0) * 100 + two(text, 2)
+  const month = two(text, 5)
+  const day = two(text, 8)
+  const hours = two(text, 11)
+  if (hours > 23 || two(text, 14) > 59 || two(text, 17) > 59) return notDateTime
+  // a year under 100 would be one of the twentieth century, and every 400 years the calendar is the same
+  const date = new Date(Date.UTC(year + 400, month - 1, day))
   // a day that the month does not have ends up in another month
-  if (date.getUTCMonth() !== part(2) - 1 || date.getUTCDate() !== part(3)) return notDateTime
-  if (part(4) > 23 || part(5) > 59 || part(6) > 59 || part(9) > 14 || part(10) > 59) return notDateTime
-  const zone = (part(9) * 60 + part(10)) * (found[8] === "-" ? -1 : 1)
-  const milliseconds = Number((found[7] ?? "").slice(0, 3).padEnd(3, "0"))
-  const time = date.getTime() + ((part(4) * 60 + part(5) - zone) * 60 + part(6)) * 1000 + milliseconds
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return notDateTime
+  const end = text.endsWith("Z") ? text.length - 1 : text.length - 6
+  const milliseconds = end === 19 ? 0 : Number(text.slice(20, Math.min(end, 23)).padEnd(3, "0"))
+  let time =
+    date.getTime() - gregorianCycle + (hours * 60 + two(text, 14)) * minute + two(text, 17) * 1000 + milliseconds
+  if (end !== text.length - 1) {
+    const zone = two(text, end + 1) * 60 + two(text, end + 4)
+    if (two(text, end + 1) > 14 || two(text, end + 4) > 59) return notDateTime
+    time += text[end] === "-" ? zone * minute : -zone * minute
+  }
   return time < earliest || time > latest ? notDateTime : time
 }
 

@@ -27,7 +27,13 @@ const notXml = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\ud800-\udfff
  *
  * @spec XML 1.0 section 2.2
  */
-export const isXmlText = (text: string): boolean => !notXml.test(text)
+export const isXmlText = (text: string): boolean => {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 || code > 0x7e) return !notXml.test(text)
+  }
+  return true
+}
 
 /** Whether `code` is white space of XML. */
 const isSpace = (code: number): boolean => code === 32 || code === 10 || code === 13 || code === 9
@@ -50,6 +56,7 @@ export const trim = (text: string): string => {
 const nameStart =
   "A-Z_a-z\\u{c0}-\\u{d6}\\u{d8}-\\u{f6}\\u{f8}-\\u{2ff}\\u{370}-\\u{37d}\\u{37f}-\\u{1fff}\\u{200c}-\\u{200d}" +
   "\\u{2070}-\\u{218f}\\u{2c00}-\\u{2fef}\\u{3001}-\\u{d7ff}\\u{f900}-\\u{fdcf}\\u{fdf0}-\\u{fffd}\\u{10000}-\\u{effff}"
+const asciiName = /^[A-Za-z_][A-Za-z0-9_.-]*$/
 const ncName = new RegExp(`^[${nameStart}][${nameStart}\\-.0-9\\u{b7}\\u{300}-\\u{36f}\\u{203f}-\\u{2040}]*$`, "u")
 
 /**
@@ -57,4 +64,4 @@ const ncName = new RegExp(`^[${nameStart}][${nameStart}\\-.0-9\\u{b7}\\u{300}-\\
  *
  * @spec Namespaces in XML 1.0, NCName
  */
-export const isName = (name: string): boolean => ncName.test(name)
+export const isName = (name: string): boolean => asciiName.test(name) || ncName.test(name)

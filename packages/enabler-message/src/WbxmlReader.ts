@@ -23,6 +23,9 @@ const hasContent = 0x40
 const hasAttributes = 0x80
 const utf8Charset = 0x6a
 
+/** One character for each octet; the same as UTF-8 for those of ASCII. */
+const octetDecoder = new TextDecoder("latin1")
+
 const truncated = "WBXML: the document ends inside an item"
 
 interface Open {
@@ -39,15 +42,22 @@ class Reader {
   private readonly octets: Uint8Array
   private readonly limits: Limits
   private readonly vocabulary: WbxmlVocabulary
+  /** The document with one character for each octet, made in one go: ASCII text is cut out of it. */
+  private readonly characters: string
+  /** Names of the string table by offset, checked once. */
+  private readonly names = new Map<number, string>()
   private at = 0
   private table = 0
   private tableEnd = 0
   private page = 0
+  /** Where the text read last ends. */
+  private zero = 0
   private elements = 0
   private textLength = 0
 
   constructor(octets: Uint8Array, vocabulary: WbxmlVocabulary, limits: Limits) {
     this.octets = octets
+    this.characters = octetDecoder.decode(octets)
     this.vocabulary = vocabulary
     this.limits = limits
   }
@@ -81,25 +91,51 @@ class Reader {
   }
 
   /** The text between `start` and the zero octet at `zero`, counted before it is made. */
-  private textOf(start: number, limit: number): { readonly text: string; readonly zero: number } {
-    const zero = this.octets.indexOf(0, start)
-    if (zero < 0 || zero >= limit) return this.fail("syntax", "WBXML: a string ends with a zero octet")
+  private textOf(start: number, limit: number): string {
+    const { octets } = this
+    let zero = start
+    let isPlain = true
+    for (; zero < limit; zero++) {
+      const octet = octets[zero]!
+      if (octet === 0) break
+      if (octet < 0x20 || octet > 0x7e) isPlain = false
+    }
+    if (zero >= limit) return this.fail("syntax", "WBXML: a string ends with a zero octet")
+    this.zero = zero
     this.count(zero - start)
-    const text = utf8Decode(this.octets.subarray(start, zero))
+    if (isPlain) return this.characters.slice(start, zero)
+    const text = utf8Decode(octets.subarray(start, zero))
     if (text === undefined) return this.fail("character set", "UTF-8")
-    return isXmlText(text) ? { text, zero } : this.fail("syntax", "characters of XML 1.0 (section 2.2)")
+    return isXmlText(text) ? text : this.fail("syntax", "characters of XML 1.0 (section 2.2)")
   }
 
   private inline(): string {
-    const { text, zero } = this.textOf(this.at, this.octets.length)
-    this.at = zero + 1
+    const text = this.textOf(this.at, this.octets.length)
+    this.at = this.zero + 1
     return text
   }
 
   private referenced(): string {
     const start = this.table + this.number()
     if (start >= this.tableEnd) this.fail("syntax", "WBXML: an offset lies in the string table")
-    return this.textOf(start, this.tableEnd).text
+    return this.textOf(start, this.tableEnd)
+  }
+
+  /** The name at the offset that follows: of an attribute with a prefix or without, of an element without. */
+  private name(isQualified: boolean): string {
+    const at = this.at
+    const offset = this.number()
+    const known = this.names.get(offset)
+    if (known !== undefined && (isQualified || !known.includes(":"))) {
+      this.count(known.length)
+      return known
+    }
+    this.at = at
+    const name = this.referenced()
+    const isGood = isQualified ? name.split(":", 3).every(isName) : isName(name)
+    if (!isGood) this.fail("syntax", "XML 1.0 section 2.3: names")
+    this.names.set(offset, name)
+    return name
   }
 
   /** The text that `token` begins, `undefined` where it begins none. */
@@ -136,8 +172,7 @@ class Reader {
     while (token !== end) {
       if (token !== literal) this.fail("forbidden construct", "WBXML: attributes are named in the string table")
       if (attributes.size === this.limits.attributes) this.tooLarge("attributes")
-      const name = this.referenced()
-      if (!name.split(":", 3).every(isName)) this.fail("syntax", "XML 1.0 section 2.3: names")
+      const name = this.name(true)
       if (attributes.has(name)) this.fail("syntax", "WBXML: an attribute stands once")
       let value = ""
       for (;;) {
@@ -156,8 +191,7 @@ class Reader {
     if (++this.elements > this.limits.elements) this.tooLarge("elements")
     const tag = token & 0x3f
     const page = this.vocabulary.pages[this.page]
-    const name = tag === literal ? this.referenced() : (page?.names[tag - 5] ?? "")
-    if (tag === literal && !isName(name)) this.fail("syntax", "XML 1.0 section 2.3: names")
+    const name = tag === literal ? this.name(false) : (page?.names[tag - 5] ?? "")
     const attributes = token >= hasAttributes ? this.attributes() : noAttributes
     const declared = attributes.get("xmlns")
     if (declared !== undefined && attributes instanceof Map) attributes.delete("xmlns")

@@ -5,7 +5,7 @@
  * @layer codec
  */
 import type { Element } from "./Element.ts"
-import type { CodePage, WbxmlVocabulary } from "./Table.ts"
+import type { WbxmlVocabulary } from "./Table.ts"
 import { utf8 } from "./Text.ts"
 
 const end = 0x01
@@ -27,21 +27,50 @@ const number = (value: number): Array<number> => {
   return out
 }
 
+interface Place {
+  readonly page: number
+  readonly token: number
+}
+
+const places = new WeakMap<WbxmlVocabulary, ReadonlyMap<string, ReadonlyMap<string, Place>>>()
+
+/** Where each name has its token, by namespace. Under no name: a page of the namespace. */
+const placesOf = (vocabulary: WbxmlVocabulary): ReadonlyMap<string, ReadonlyMap<string, Place>> => {
+  const known = places.get(vocabulary)
+  if (known !== undefined) return known
+  const made = new Map<string, Map<string, Place>>()
+  for (const [page, { namespace, names }] of vocabulary.pages.entries()) {
+    const inner = made.get(namespace) ?? new Map([["", { page, token: literal }]])
+    for (const [at, name] of names.entries()) inner.set(name, { page, token: at + firstTag })
+    made.set(namespace, inner)
+  }
+  places.set(vocabulary, made)
+  return made
+}
+
+const nowhere: Place = { page: -1, token: literal }
+const encoder = new TextEncoder()
+
 class Writer {
-  private readonly pages: ReadonlyArray<CodePage>
+  private readonly places: ReadonlyMap<string, ReadonlyMap<string, Place>>
   private readonly literals = new Map<string, number>()
   private tableLength = 0
   private page = 0
   private octets = new Uint8Array(1024)
   private at = 0
 
-  constructor(pages: ReadonlyArray<CodePage>) {
-    this.pages = pages
+  constructor(vocabulary: WbxmlVocabulary) {
+    this.places = placesOf(vocabulary)
   }
 
-  private put(...bytes: ReadonlyArray<number>): void {
-    this.reserve(bytes.length)
-    for (const byte of bytes) this.octets[this.at++] = byte
+  private put(byte: number): void {
+    if (this.at === this.octets.length) this.reserve(1)
+    this.octets[this.at++] = byte
+  }
+
+  private putNumber(value: number): void {
+    if (value < 128) this.put(value)
+    else for (const byte of number(value)) this.put(byte)
   }
 
   private reserve(length: number): void {
@@ -58,9 +87,21 @@ class Writer {
   }
 
   private inline(text: string): void {
-    this.put(strI)
-    this.raw(utf8(text))
-    this.put(0)
+    const { length } = text
+    this.reserve(3 * length + 2)
+    const { octets } = this
+    octets[this.at++] = strI
+    let to = this.at
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) {
+        to += encoder.encodeInto(text.slice(i), octets.subarray(to)).written
+        break
+      }
+      octets[to++] = code
+    }
+    octets[to++] = 0
+    this.at = to
   }
 
   /** A reference to `name` in the string table. */
@@ -71,28 +112,18 @@ class Writer {
       this.literals.set(name, offset)
       this.tableLength += utf8(name).length + 1
     }
-    this.put(...number(offset))
-  }
-
-  /** The page and token of an element; without a token it goes to a page of its namespace, if there is one. */
-  private place({ namespace, name }: Element): { readonly page: number; readonly token: number } {
-    let anyPage = -1
-    for (const [page, { namespace: of, names }] of this.pages.entries()) {
-      if (of !== namespace) continue
-      const at = names.indexOf(name)
-      if (at >= 0) return { page, token: at + firstTag }
-      // the current page, where it serves, saves the switch
-      if (anyPage < 0 || page === this.page) anyPage = page
-    }
-    return { page: anyPage, token: literal }
+    this.putNumber(offset)
   }
 
   element(element: Element): void {
-    const { page, token } = this.place(element)
+    const ofNamespace = this.places.get(element.namespace)
+    // a name without a token is a literal on any page of its namespace, and declares a namespace that has none
+    const { page, token } = ofNamespace?.get(element.name) ?? ofNamespace?.get("") ?? nowhere
     const attributes = [...element.attributes]
     if (page < 0) attributes.unshift(["xmlns", element.namespace])
     else if (page !== this.page) {
-      this.put(0, page)
+      this.put(0)
+      this.put(page)
       this.page = page
     }
     const { children, octets, text } = element
@@ -107,7 +138,8 @@ class Writer {
     if (attributes.length > 0) this.put(end)
     if (!isFull) return
     if (octets !== undefined) {
-      this.put(opaque, ...number(octets.length))
+      this.put(opaque)
+      this.putNumber(octets.length)
       this.raw(octets)
     } else if (text !== "") this.inline(text)
     for (const child of children) this.element(child)
@@ -127,7 +159,7 @@ class Writer {
 
 /** The document under `root`. */
 export const writeDocument = (root: Element, vocabulary: WbxmlVocabulary): Uint8Array => {
-  const writer = new Writer(vocabulary.pages)
+  const writer = new Writer(vocabulary)
   writer.element(root)
   return writer.finish(vocabulary.publicId)
 }

@@ -16,7 +16,8 @@ const escapes: Readonly<Record<string, string>> = {
 }
 
 const inText = (text: string): string => (/[&<>\r]/.test(text) ? text.replace(/[&<>\r]/g, (c) => escapes[c]!) : text)
-const inAttribute = (text: string): string => text.replace(/[&<>"\t\n\r]/g, (c) => escapes[c]!)
+const inAttribute = (text: string): string =>
+  /[&<>"\t\n\r]/.test(text) ? text.replace(/[&<>"\t\n\r]/g, (c) => escapes[c]!) : text
 
 /** `element` where `outer` is the default namespace. Its depth is that of a table, so that recursion ends. */
 export const writeElement = (element: Element, outer: string): string => {
