@@ -99,8 +99,11 @@ const reportRule = structure({
   expiry: optional("Expiry", dateTime)
 })
 
-/** By which mode the server admitted the client, so that a client can see whether its own policy was met. */
-const authInfo = structure({ mode: mandatory("Mode", string({ pattern: /[a-z0-9:-]{1,32}/ })) })
+/** The challenges of a 401, as `WWW-Authenticate` has them. */
+const authInfo = structure({
+  scheme: mandatory("Scheme", oneOf(["Digest"])),
+  challenge: some("Challenge", string({ maxLength: 4096 }))
+})
 
 /** Why an authentication was not accepted: a fixed list, so that nothing else can be said to a peer that is not trusted. */
 export const reasons = ["expired", "not validated", "name mismatch", "authentication error"] as const
@@ -133,13 +136,13 @@ export const protocolTables = protocol({
         sessionId: conditional("Session-ID", "the status is 200", id),
         sessionTtl: optional("Session-TTL", integer(), { note: "seconds" }),
         reportRules: many("Report-Rules", reportRule),
-        authInfo: conditional("Auth-Info", "the status is 200", authInfo)
+        authInfo: conditional("Auth-Info", "the status is 401", authInfo)
       },
       [
         {
-          text: "Session-ID and Auth-Info come with status 200 and with no other",
+          text: "Session-ID comes with status 200 and with no other, Auth-Info with no other than 401",
           holds: ({ sessionId, authInfo, status: { code } }) =>
-            (code === 200) === (sessionId !== undefined) && (code === 200) === (authInfo !== undefined)
+            (code === 200) === (sessionId !== undefined) && (authInfo === undefined || code === 401)
         }
       ]
     ),
