@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { freePort } from "@oma/peers"
 import { GpiEnvelope, PushNaf } from "@oma/sec-cf-core/gba-push"
-import { PushInbox } from "@oma/testkit"
+import { PushInbox, Uicc } from "@oma/testkit"
 import { Push, PushSender, SmsCentre, SmsLink } from "@oma/wap-push"
 import { UdpBearer } from "@oma/wap-push/udp"
-import { Effect, Layer, Queue } from "effect"
+import { Effect, Layer, Queue, Ref } from "effect"
 import { TestClock } from "effect/testing"
-import { article, commonRun, handset, impi, naf as nafLayer, nafName, number, scope } from "./support.ts"
+import { article, commonRun, handset, impi, naf as nafLayer, nafName, number, scope, withCard } from "./support.ts"
 
 const to = { _tag: "Msisdn", number } as const
 const media = "application/vnd.oma.dcdc"
@@ -78,6 +78,49 @@ describe("PushInbox", () => {
       yield* send(yield* naf.seal(downlink, { content: article(51) }))
       assert.strictEqual((yield* Queue.take(messages)).opened.payload.content.length, 51)
     }).pipe(Effect.scoped, Effect.provide(here))
+  )
+
+  it.effect(
+    "[SEC_CF-SEC-004] GBA_U: Ks stays in the card and is gone afterwards, its record holds the key for the UICC",
+    () =>
+      Effect.gen(function* () {
+        const { card, layer } = yield* withCard
+        yield* Effect.gen(function* () {
+          const { messages, onShortMessage, events } = yield* inbox()
+          yield* (yield* SmsCentre.SmsCentre).attach(number, onShortMessage)
+          const naf = yield* PushNaf.PushNaf
+          const sender = yield* PushSender.PushSender
+          const send = (content: Uint8Array) =>
+            Effect.andThen(sender.send(`${Math.random()}@naf`, to, Push.push(media, content, headers)), settle)
+          for (const uiccOrMe of ["GBA_U", "GBA_ME", "GBA_U"] as const) {
+            const { downlink } = yield* naf.establish(subscriber, { uiccOrMe })
+            yield* send(yield* naf.seal(downlink, { content: article(70) }, { combined: true }))
+            assert.deepStrictEqual((yield* Queue.take(messages)).opened.payload.content.slice(), article(70))
+          }
+          const uicc = yield* Ref.get(card.uicc)
+          assert.isUndefined(uicc.bootstrapping)
+          assert.include(
+            uicc.records.map(({ nafId }) => nafId.fqdn),
+            nafName
+          )
+          const { downlink } = yield* naf.establish(subscriber, { uiccOrMe: "GBA_U", uiccAppLabel: "another" })
+          yield* send(yield* naf.seal(downlink, { content: article(70) }, { combined: true }))
+          yield* Ref.update(card.uicc, (before) => Uicc.ahead(before, 5000))
+          const late = yield* naf.establish(subscriber, { uiccOrMe: "GBA_U" })
+          yield* send(yield* naf.seal(late.downlink, { content: article(70) }, { combined: true }))
+          const forged = (yield* naf.establish(subscriber, { uiccOrMe: "GBA_U" })).gpi.slice()
+          forged[32]! ^= 1
+          yield* Effect.andThen(
+            sender.send(
+              "f@naf",
+              to,
+              Push.push(GpiEnvelope.mediaType, GpiEnvelope.encode({ sessionId: 1, gpi: forged }))
+            ),
+            settle
+          )
+          assert.deepStrictEqual(dropped(events), ["gpi", "gpi", "network not authenticated"])
+        }).pipe(Effect.provide(layer))
+      }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(nafLayer(), way)))
   )
 
   it.effect("a message is of use in its own application only", () =>

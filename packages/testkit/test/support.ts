@@ -1,4 +1,3 @@
-import { createCipheriv } from "node:crypto"
 import {
   CredentialStore,
   KeyVault,
@@ -10,10 +9,11 @@ import {
   StoreMemory
 } from "@oma/sa-policy"
 import { NodePrimitives } from "@oma/sa-policy/node"
-import { AkaCard, Cards, Milenage, Subscribers, Usim } from "@oma/sec-cf-core/aka"
+import { Subscribers } from "@oma/sec-cf-core/aka"
 import { Fqdn, GussSource, Impi } from "@oma/sec-cf-core/gba"
-import { BsfPush, PublicIdentities, PushCard, PushNaf, UePush, ZpnLocal } from "@oma/sec-cf-core/gba-push"
+import { BsfPush, PublicIdentities, PushNaf, UePush, ZpnLocal } from "@oma/sec-cf-core/gba-push"
 import { Gpl } from "@oma/sec-cf-core/gpl"
+import { SoftwareCard, SoftwarePushCard } from "@oma/testkit"
 import { Effect, Layer, Result } from "effect"
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"))
@@ -50,8 +50,11 @@ export const naf = (): Layer.Layer<PushNaf.PushNaf> => {
   const provisioned = Layer.effectDiscard(
     Effect.flatMap(Subscribers.Subscribers, (all) => all.add({ impi, k: hex(k), opc: hex(opc) }))
   ).pipe(Layer.orDie, Layer.provideMerge(source))
+  const settings = Layer.effectDiscard(
+    Effect.flatMap(GussSource.GussSource, (all) => all.put({ impi, uiccType: "GBA_U", uss: [] }))
+  ).pipe(Layer.orDie, Layer.provideMerge(GussSource.layer))
   const home = Layer.mergeAll(
-    GussSource.layer,
+    settings,
     PublicIdentities.layerTable(new Map([[`tel:${number}`, impi]])),
     Gpl.layer
   ).pipe(Layer.provideMerge(provisioned))
@@ -61,17 +64,18 @@ export const naf = (): Layer.Layer<PushNaf.PushNaf> => {
   return PushNaf.layer({ fqdn: nafName, scope }).pipe(Layer.provide(zpn), Layer.provide(home))
 }
 
-/** The handset of the subscriber. */
-export const handset = (): Layer.Layer<UePush.UePush | Gpl.Gpl> => {
-  const aes = (blocks: Uint8Array) =>
-    new Uint8Array(createCipheriv("aes-128-ecb", hex(k), null).setAutoPadding(false).update(blocks))
-  const usim = Usim.make(ok(Milenage.make(aes, hex(opc))))
-  const card = PushCard.layerMe().pipe(Layer.provide(Layer.effect(AkaCard, Cards.makeMemory(usim))))
+/** The card of the subscriber, and a handset that has it. */
+export const withCard = Effect.gen(function* () {
+  const card = yield* SoftwareCard.make({ algorithm: "milenage", k, opc })
   const accept = ({ fqdn }: { readonly fqdn: string }) => (fqdn === nafName ? scope : undefined)
-  return Layer.mergeAll(UePush.layer({ impi, bsf: bsfName, accept }).pipe(Layer.provide(card)), Gpl.layer).pipe(
-    Layer.provide(ground())
-  )
-}
+  const ue = UePush.layer({ impi, bsf: bsfName, accept }).pipe(Layer.provide(SoftwarePushCard.layer(card)))
+  const layer: Layer.Layer<UePush.UePush | Gpl.Gpl> = Layer.mergeAll(ue, Gpl.layer).pipe(Layer.provide(ground()))
+  return { card, layer }
+}).pipe(Effect.orDie, Effect.provide(NodePrimitives.layer))
+
+/** The handset of the subscriber. */
+export const handset = (): Layer.Layer<UePush.UePush | Gpl.Gpl> =>
+  Layer.unwrap(Effect.map(withCard, ({ layer }) => layer))
 
 /** An article of `length` octets in which no four octets come twice by chance. */
 export const article = (length: number): Uint8Array => {

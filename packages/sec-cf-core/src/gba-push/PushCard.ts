@@ -54,7 +54,8 @@ export interface PushCardOptions {
   readonly label?: Uint8Array
 }
 
-const hasLabel = (options: PushCardOptions, label: Uint8Array): boolean =>
+/** Whether a GPI with `label` is for the application that `options` describe. */
+export const hasLabel = (options: PushCardOptions, label: Uint8Array): boolean =>
   label.length === 0 || (options.label !== undefined && Bytes.equal(label, options.label))
 
 /** What an answer of AKA makes, where this process gets CK and IK; they are overwritten. */
