@@ -44,7 +44,10 @@ export const readTree = (text: string, limits: Limits): Element => {
   const open: Array<Open> = []
   let root: Element | undefined
   let elements = 0
+  // of the tag that is being read
   let attributeCount = 0
+  let declarations: Array<readonly [name: string, uri: string]> = []
+  let attributes: Map<string, string> | undefined
   let textLength = 0
 
   const fail = (reason: MalformedReason, clause: string): never => {
@@ -59,29 +62,17 @@ export const readTree = (text: string, limits: Limits): Element => {
   }
   const resolve = (scope: Scope, prefix: string): string => scope.get(prefix) ?? fail("syntax", namespacesClause)
 
-  const declared = (attributes: Record<string, string>, outer: Scope): Scope => {
-    let inner: Map<string, string> | undefined
-    for (const name of Object.keys(attributes)) {
-      if (!isDeclaration(name)) continue
+  /** The scope inside `outer` that the declarations among the attributes of the tag make. */
+  const declared = (outer: Scope): Scope => {
+    const inner = new Map(outer)
+    for (const [name, uri] of declarations) {
       const prefix = name.slice(6)
-      const uri = attributes[name]!
       const isReserved = prefix === "xml" || prefix === "xmlns"
       if (isReserved || name === "xmlns:" || (prefix !== "" && uri === "")) fail("syntax", namespacesClause)
-      inner ??= new Map(outer)
       inner.set(prefix, uri)
     }
-    return inner ?? outer
-  }
-  const plain = (attributes: Record<string, string>, scope: Scope): ReadonlyMap<string, string> => {
-    let kept: Map<string, string> | undefined
-    for (const name of Object.keys(attributes)) {
-      if (isDeclaration(name)) continue
-      const colon = name.indexOf(":")
-      if (colon >= 0) resolve(scope, name.slice(0, colon))
-      kept ??= new Map()
-      kept.set(name, attributes[name]!)
-    }
-    return kept ?? noAttributes
+    declarations = []
+    return inner
   }
   const addText = (piece: string): void => {
     const element = open[open.length - 1]
@@ -97,9 +88,14 @@ export const readTree = (text: string, limits: Limits): Element => {
   if (text.includes("<![CDATA[")) parser.on("cdata", addText)
   parser.on("attribute", ({ name, value }) => {
     if (++attributeCount > limits.attributes) tooLarge("attributes")
-    if (!isDeclaration(name)) count(name.length + value.length)
+    if (isDeclaration(name)) declarations.push([name, value])
+    else {
+      count(name.length + value.length)
+      attributes ??= new Map()
+      attributes.set(name, value)
+    }
   })
-  parser.on("opentag", ({ name, attributes }) => {
+  parser.on("opentag", ({ name }) => {
     if (open.length === 0) {
       const { version, encoding } = parser.xmlDecl
       if (version !== undefined && version !== "1.0") fail("forbidden construct", "XML 1.0 alone")
@@ -108,8 +104,13 @@ export const readTree = (text: string, limits: Limits): Element => {
     if (open.length >= limits.depth) tooLarge("depth")
     if (++elements > limits.elements) tooLarge("elements")
     const outer = open.length === 0 ? rootScope : open[open.length - 1]!.scope
-    const scope = attributeCount === 0 ? outer : declared(attributes, outer)
-    const kept = attributeCount === 0 ? noAttributes : plain(attributes, scope)
+    const scope = declarations.length === 0 ? outer : declared(outer)
+    const kept = attributes ?? noAttributes
+    for (const attribute of kept.keys()) {
+      const prefixed = attribute.indexOf(":")
+      if (prefixed >= 0) resolve(scope, attribute.slice(0, prefixed))
+    }
+    attributes = undefined
     attributeCount = 0
     const colon = name.indexOf(":")
     if (colon === 0 || colon === name.length - 1 || colon !== name.lastIndexOf(":")) fail("syntax", namespacesClause)
