@@ -7,11 +7,13 @@ import * as Http from "node:http"
 import * as Https from "node:https"
 import type * as Net from "node:net"
 import * as Tls from "node:tls"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type { Connection } from "../Connection.ts"
-import type { HttpAnswer } from "../http/HttpExchange.ts"
+import type { HttpAnswer, HttpFields } from "../http/HttpExchange.ts"
 import { type HttpCall, HttpClient, HttpFailure } from "../http/HttpHandler.ts"
 
 export interface HttpClientOptions {
@@ -28,8 +30,11 @@ export interface HttpClientOptions {
 let connections = 0
 const known = new WeakMap<Net.Socket, Connection>()
 
+// Node quotes a name that could be read as several: a certificate that carries one proves none of its names here
 const list = (names: string | undefined, kind: string): ReadonlyArray<string> =>
-  (names ?? "").split(", ").flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []))
+  names === undefined || names.includes('"')
+    ? []
+    : names.split(", ").flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []))
 
 const describe = (socket: Net.Socket): Connection => {
   const peer = {
@@ -88,6 +93,22 @@ const whenReady = (socket: Net.Socket, ready: () => void): void => {
   else ready()
 }
 
+/** Fields that say how long a request is: the client alone does. */
+const framing: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"])
+
+/** The fields by their names without case, as `setHeader` takes them. */
+const headersOf = (fields: HttpFields, length: number): ReadonlyMap<string, readonly [string, Array<string>]> => {
+  const headers = new Map<string, readonly [string, Array<string>]>()
+  for (const [name, value] of fields) {
+    const key = name.toLowerCase()
+    if (framing.has(key)) continue
+    const known = headers.get(key)
+    if (known === undefined) headers.set(key, [name, [value]])
+    else known[1].push(value)
+  }
+  return headers.set("content-length", ["Content-Length", [String(length)]])
+}
+
 const make = (options: HttpClientOptions) =>
   Effect.gen(function* () {
     const plainAgent = new Http.Agent({ keepAlive: true })
@@ -100,57 +121,74 @@ const make = (options: HttpClientOptions) =>
     )
     const connectionOf = options.connectionOf ?? connectionOfSocket
     const maxBody = options.maxBody ?? 1_048_576
+    const timeoutMillis = options.timeoutMillis ?? 30_000
 
-    const call = <E = never>(
-      { method, url, fields, body }: HttpCall,
-      judge?: (connection: Connection) => Effect.Effect<void, E>
+    /** The request, of which nothing was sent yet. Throws for a method or field that HTTP cannot carry. */
+    const prepare = (url: URL, { method, fields, body }: HttpCall): Http.ClientRequest => {
+      const secure = url.protocol === "https:"
+      const request = (secure ? Https : Http).request(url, { method, agent: secure ? secureAgent : plainAgent })
+      try {
+        for (const [name, values] of headersOf(fields, body.length).values()) {
+          request.setHeader(name, values.length === 1 ? values[0]! : values)
+        }
+      } catch (error) {
+        request.on("error", () => undefined).destroy()
+        throw error
+      }
+      return request
+    }
+
+    const exchange = <E>(
+      call: HttpCall,
+      url: URL,
+      judge: ((connection: Connection) => Effect.Effect<void, E>) | undefined,
+      run: <A, B>(effect: Effect.Effect<A, B>) => Fiber.Fiber<A, B>
     ): Effect.Effect<HttpAnswer, HttpFailure | E> =>
       Effect.callback<HttpAnswer, HttpFailure | E>((resume) => {
-        const fail = (kind: HttpFailure["kind"], detail: string) =>
-          resume(Effect.fail(new HttpFailure({ url, kind, detail })))
-        if (!URL.canParse(url)) {
-          fail("connect", "not a URL")
+        let judging: Fiber.Fiber<void, E> | undefined
+        let request: Http.ClientRequest | undefined
+        const stop = () => {
+          clearTimeout(late)
+          judging?.interruptUnsafe()
+          request?.destroy()
+        }
+        const fail = (kind: HttpFailure["kind"], detail: string) => {
+          resume(Effect.fail(new HttpFailure({ url: url.href, kind, detail })))
+          stop()
+        }
+        const late = setTimeout(() => fail("timeout", "no answer in time"), timeoutMillis)
+        try {
+          request = prepare(url, call)
+        } catch (error) {
+          fail("connect", error instanceof Error ? error.message : String(error))
           return
         }
-        const secure = new URL(url).protocol === "https:"
-        // a list of one would do, were it not for Host
-        const headers: Record<string, string | Array<string>> = {}
-        for (const [name, value] of fields) {
-          const before = headers[name]
-          headers[name] = before === undefined ? value : [before, value].flat()
-        }
-        headers["Content-Length"] = String(body.length)
-        const request = (secure ? Https : Http).request(url, {
-          method,
-          agent: secure ? secureAgent : plainAgent,
-          headers,
-          timeout: options.timeoutMillis ?? 30_000
+        const asked = request
+        let answered = false
+        asked.on("error", (error) => fail(kindOf(error), error.message))
+        asked.on("close", () => {
+          if (!answered) fail("broken", "closed without an answer")
         })
-        request.on("timeout", () => {
-          fail("timeout", "no answer in time")
-          request.destroy()
-        })
-        request.on("error", (error) => fail(kindOf(error), error.message))
-        request.on("socket", (socket) =>
+        asked.on("socket", (socket) =>
           whenReady(socket, () => {
-            if (judge === undefined) return void request.end(body)
-            Effect.runFork(judge(connectionOf(socket))).addObserver((exit) => {
-              if (Exit.isSuccess(exit)) return void request.end(body)
+            if (judge === undefined) return void asked.end(call.body)
+            judging = run(Effect.suspend(() => judge(connectionOf(socket))))
+            judging.addObserver((exit) => {
+              if (Exit.isSuccess(exit)) return void asked.end(call.body)
               resume(Effect.failCause(exit.cause))
-              request.destroy()
+              stop()
             })
           })
         )
-        request.on("response", (incoming) => {
+        asked.on("response", (incoming) => {
+          answered = true
           const connection = connectionOf(incoming.socket)
           const parts: Array<Buffer> = []
           let length = 0
           incoming.on("data", (part: Buffer) => {
             length += part.length
-            if (length > maxBody) {
-              fail("too-large", `more than ${maxBody} octets`)
-              request.destroy()
-            } else parts.push(part)
+            if (length > maxBody) fail("too-large", `more than ${maxBody} octets`)
+            else parts.push(part)
           })
           incoming.on("error", (error) => fail("broken", error.message))
           incoming.on("end", () => {
@@ -158,6 +196,7 @@ const make = (options: HttpClientOptions) =>
             for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2) {
               answerFields.push([incoming.rawHeaders[i]!, incoming.rawHeaders[i + 1]!])
             }
+            clearTimeout(late)
             resume(
               Effect.succeed({
                 status: incoming.statusCode ?? 0,
@@ -168,7 +207,22 @@ const make = (options: HttpClientOptions) =>
             )
           })
         })
-        return Effect.sync(() => request.destroy())
+        return Effect.sync(stop)
+      })
+
+    const call = <E = never>(
+      asked: HttpCall,
+      judge?: (connection: Connection) => Effect.Effect<void, E>
+    ): Effect.Effect<HttpAnswer, HttpFailure | E> =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        const refuse = (detail: string) => Effect.fail(new HttpFailure({ url: asked.url, kind: "connect", detail }))
+        if (!URL.canParse(asked.url)) return refuse("not a URL")
+        const url = new URL(asked.url)
+        if (url.username !== "" || url.password !== "") {
+          return Effect.fail(new HttpFailure({ url: url.origin, kind: "connect", detail: "the URL carries a secret" }))
+        }
+        if (url.protocol !== "http:" && url.protocol !== "https:") return refuse("neither http: nor https:")
+        return exchange(asked, url, judge, Effect.runForkWith(context))
       })
     return { call }
   })
