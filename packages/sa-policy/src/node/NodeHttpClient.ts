@@ -17,7 +17,12 @@ import type { HttpAnswer, HttpFields } from "../http/HttpExchange.ts"
 import { type HttpCall, HttpClient, HttpFailure } from "../http/HttpHandler.ts"
 
 export interface HttpClientOptions {
-  /** Makes the connections to `https:` servers, such as the agent of a TLS profile; Node's own with kept connections unless given. */
+  /** What `https:` servers must prove, and what is shown to them; the authorities of Node unless given. */
+  readonly tls?: Tls.ConnectionOptions
+  /**
+   * Makes the connections to `https:` servers instead, such as the agent of a TLS profile. One that resumes sessions gives connections
+   * without certificate: Node does not know it then.
+   */
   readonly secureAgent?: Https.Agent
   /** What is known of a connection. Unless given: plain TCP, or TLS with a server certificate that Node validated. */
   readonly connectionOf?: (socket: Net.Socket) => Connection
@@ -30,11 +35,9 @@ export interface HttpClientOptions {
 let connections = 0
 const known = new WeakMap<Net.Socket, Connection>()
 
-// Node quotes a name that could be read as several: a certificate that carries one proves none of its names here
+// Node writes a comma within a name as \u002c, so that no name can hold another one
 const list = (names: string | undefined, kind: string): ReadonlyArray<string> =>
-  names === undefined || names.includes('"')
-    ? []
-    : names.split(", ").flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []))
+  (names ?? "").split(", ").flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []))
 
 const describe = (socket: Net.Socket): Connection => {
   const peer = {
@@ -112,7 +115,9 @@ const headersOf = (fields: HttpFields, length: number): ReadonlyMap<string, read
 const make = (options: HttpClientOptions) =>
   Effect.gen(function* () {
     const plainAgent = new Http.Agent({ keepAlive: true })
-    const secureAgent = options.secureAgent ?? new Https.Agent({ keepAlive: true })
+    // every handshake shows the certificate, so that the server can be judged on every connection
+    const secureAgent =
+      options.secureAgent ?? new Https.Agent({ ...options.tls, keepAlive: true, maxCachedSessions: 0 })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         plainAgent.destroy()
@@ -197,14 +202,14 @@ const make = (options: HttpClientOptions) =>
               answerFields.push([incoming.rawHeaders[i]!, incoming.rawHeaders[i + 1]!])
             }
             clearTimeout(late)
-            resume(
-              Effect.succeed({
-                status: incoming.statusCode ?? 0,
-                fields: answerFields,
-                body: Buffer.concat(parts, length),
-                connection
-              })
-            )
+            const answer = {
+              status: incoming.statusCode ?? 0,
+              fields: answerFields,
+              body: Buffer.concat(parts, length),
+              connection
+            }
+            // a turn later the connection is free again, so that the next call takes it
+            setImmediate(() => resume(Effect.succeed(answer)))
           })
         })
         return Effect.sync(stop)
