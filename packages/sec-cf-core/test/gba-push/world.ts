@@ -16,8 +16,8 @@ import { type Context, Effect, Layer, Result, type Scope, Stream } from "effect"
 import { services } from "../aka/stack.ts"
 import { hex, milenage } from "../aka/support.ts"
 
-export const K = "465b5ce8b199b49faa5f0a2ee238a6bc"
-export const OPC = "cd63cb71954a9f4e48a5994e37a02baf"
+const K = "465b5ce8b199b49faa5f0a2ee238a6bc"
+const OPC = "cd63cb71954a9f4e48a5994e37a02baf"
 export const f = milenage(K, OPC)
 const ok = Result.getOrThrow
 export const impi = ok(Impi.parse("001010123456789@ims.mnc001.mcc001.3gppnetwork.org"))
@@ -25,7 +25,7 @@ export const otherImpi = ok(Impi.parse("001010000000002@ims.mnc001.mcc001.3gppne
 export const bsfName = ok(Impi.bsfOf(impi))
 export const nafName = ok(Fqdn.parse("naf1.home1.net"))
 export const number = "tel:+15551230001"
-export const scope = { enabler: "dcd", interface: "dcd-2" }
+const scope = { enabler: "dcd", interface: "dcd-2" }
 export const principal: Bsf.NafPrincipal = { name: "naf1", answersFor: (fqdn) => fqdn === nafName }
 
 /** Home network, bootstrapping server and Push-NAF in one process, with a store of their own. */
