@@ -15,6 +15,7 @@ import type { Options } from "../Options.ts"
 import { portOf } from "../Places.ts"
 import type { DemoAccount, Role } from "../Role.ts"
 import { demoAccounts } from "./accounts.ts"
+import { stories } from "./stories.ts"
 
 const path = "/dm"
 const name = "mgmt.example.net"
@@ -69,7 +70,7 @@ export const start = Effect.fnUntraced(function* (options: Options, ca: Developm
     names: { dm: name },
     accounts: demoAccounts,
     subscribers: [],
-    stories: []
+    stories: stories(demoAccounts, { dm, dmTls, ca: ca.certificate })
   }
   return role
 })
