@@ -34,6 +34,9 @@ export interface AccountingRecord {
   readonly names: ReadonlyArray<Subscriber.SubscriberName>
   /** The access point or number that was called. */
   readonly calledStation?: string
+  /** Country and network of the subscriber, and of the gateway: five or six digits. */
+  readonly imsiMccMnc?: string
+  readonly ggsnMccMnc?: string
   /** Seconds since 1970 as the NAS says. */
   readonly eventTimestamp?: number
   /** Seconds for which the NAS has tried to deliver this. */
@@ -110,6 +113,12 @@ export const decode = (
     return malformed("a time of another length than 4 octets", "RFC 2869 section 5.3")
   }
   const called = Attribute.textOf(value(types.calledStationId))
+  const networkBy = (type: number): string | undefined => {
+    const digits = Attribute.textOf(Attribute.vendorValueOf(attributes, Attribute.vendor3gpp, type))
+    return digits !== undefined && /^[0-9]{5,6}$/.test(digits) ? digits : undefined
+  }
+  const imsiMccMnc = networkBy(Attribute.types3gpp.imsiMccMnc)
+  const ggsnMccMnc = networkBy(Attribute.types3gpp.ggsnMccMnc)
   return Result.succeed({
     status,
     nas,
@@ -117,6 +126,8 @@ export const decode = (
     addresses,
     names,
     ...(called === undefined ? {} : { calledStation: called }),
+    ...(imsiMccMnc === undefined ? {} : { imsiMccMnc }),
+    ...(ggsnMccMnc === undefined ? {} : { ggsnMccMnc }),
     ...(stamp === undefined ? {} : { eventTimestamp: stamp }),
     delay
   })

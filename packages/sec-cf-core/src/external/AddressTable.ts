@@ -22,13 +22,11 @@ export interface Known {
 }
 
 export interface TableRules {
-  /** How far, in milliseconds, the time of a message may lie from now; 300,000 unless given. */
+  /** How far, in milliseconds, the time of a message may lie from now. */
   readonly freshness: number
   /** A message without Event-Timestamp counts: the link to this NAS lets no replay through. */
   readonly linkProtected: boolean
 }
-
-export const defaultFreshness = 300_000
 
 export type Refusal =
   | "no time"

@@ -26,7 +26,7 @@ import * as ForwardedFor from "./ForwardedFor.ts"
 import * as IdentityHeader from "./IdentityHeader.ts"
 import * as IpRanges from "./IpRanges.ts"
 import * as ProxyMac from "./ProxyMac.ts"
-import { kind as pseudonymKind, Pseudonyms } from "./Pseudonyms.ts"
+import { Pseudonyms, kind as pseudonymKind } from "./Pseudonyms.ts"
 import * as RadiusSecret from "./RadiusSecret.ts"
 import * as Subscriber from "./Subscriber.ts"
 import type { SubscriberAddresses } from "./SubscriberAddresses.ts"
@@ -39,6 +39,8 @@ export const mode = "external"
 export interface Evidence {
   /** The preferred name first. */
   readonly names: ReadonlyArray<Subscriber.SubscriberName>
+  /** The headers as they came, raw values and all; the preferred first. */
+  readonly claims: ReadonlyArray<IdentityHeader.IdentityClaim>
   /** By what: `header:x-msisdn`, `radius`. */
   readonly by: ReadonlyArray<string>
   /** The nonce of the proxy's MAC, which counts once. */
@@ -190,7 +192,7 @@ export const make = Effect.fnUntraced(function* (options: ExternalOptions) {
       if (!names.some((name) => name.kind === kind && name.subject === subject)) names.push({ kind, subject })
     }
     const by = [...claims.map(({ header }) => `header:${header}`), ...(holder === undefined ? [] : ["radius"])]
-    const evidence: Evidence = { names, by, ...(nonce === undefined ? {} : { nonce }) }
+    const evidence: Evidence = { names, claims, by, ...(nonce === undefined ? {} : { nonce }) }
     return [{ mode, evidence: Result.succeed(evidence) }]
   }) as (
     policy: Pick<SecurityPolicy.InterfacePolicy, "clientAuthentication">,

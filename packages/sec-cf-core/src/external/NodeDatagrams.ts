@@ -7,7 +7,7 @@ import * as Dgram from "node:dgram"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import { type BindOptions, BindFailed, type Datagram, type DatagramSocket, Datagrams } from "./Datagrams.ts"
+import { BindFailed, type BindOptions, type Datagram, type DatagramSocket, Datagrams } from "./Datagrams.ts"
 
 const bind = Effect.fnUntraced(function* ({ host, port, waiting = 1024 }: BindOptions) {
   const queue = yield* Queue.dropping<Datagram>(waiting)

@@ -31,10 +31,9 @@ const lost = (error: { readonly _tag: string }) =>
 const make = Effect.gen(function* () {
   const vault = yield* KeyVault.KeyVault
   const purpose = RadiusSecret.purposes.pseudonym
-  const newest = vault.newest(id, purpose)
-  const generate = vault.generate(purpose, 32, { id }).pipe(Effect.catchTag("Conflict", () => newest)) // another node was first
-  const ref = yield* newest.pipe(
-    Effect.catchTag("KeyNotFound", () => generate),
+  // generating fails where the key exists: one made earlier, or by another node just now
+  const ref = yield* vault.generate(purpose, 32, { id }).pipe(
+    Effect.catchTag("Conflict", () => vault.newest(id, purpose)),
     Effect.catchIf((error) => error._tag !== "Unavailable", lost)
   )
   const of = ({ kind, subject }: SubscriberName) =>

@@ -28,7 +28,7 @@ export interface RadiusClientLimits {
   readonly longestMillis: number
   /** How often a request is sent in all; 4 unless given. */
   readonly sendings: number
-  /** Requests that are out at a time; 200 unless given, 256 at most: an identifier has one octet. */
+  /** Requests that are out at a time, 256 at most as an identifier has one octet; 200 unless given. */
   readonly open: number
 }
 

@@ -30,7 +30,7 @@ export interface RadiusPacket {
 }
 
 export interface RadiusLimits {
-  /** Octets of a packet; 4,096 unless given, which is also the most that RADIUS knows. */
+  /** Octets of a packet, of which RADIUS itself knows no more; 4,096 unless given. */
   readonly octets: number
   /** Attributes of a packet; 200 unless given. */
   readonly attributes: number

@@ -19,11 +19,11 @@ import * as IpRanges from "./IpRanges.ts"
 import type { SubscriberName } from "./Subscriber.ts"
 
 export interface AddressLimits {
-  /** Milliseconds after its last message until an entry is gone; one day unless given. */
+  /** Milliseconds after its last message until an entry is gone, a day; 86,400,000 unless given. */
   readonly lifetime: number
-  /** How far, in milliseconds, the time of a message may lie from now; five minutes unless given. */
+  /** How far, in milliseconds, the time of a message may lie from now; 300,000 unless given. */
   readonly freshness: number
-  /** Records of the store, all collections together, beyond which no address is added; two million unless given. */
+  /** Records of the store, all collections together, beyond which no address is added; 2,000,000 unless given. */
   readonly records: number
   /** Addresses of one session; 16 unless given. The oldest are left to their age. */
   readonly sessionAddresses: number
@@ -33,7 +33,7 @@ export interface AddressLimits {
 
 export const defaultAddressLimits: AddressLimits = {
   lifetime: 86_400_000,
-  freshness: Table.defaultFreshness,
+  freshness: 300_000,
   records: 2_000_000,
   sessionAddresses: 16,
   attempts: 8

@@ -12,6 +12,7 @@ import {
   RadiusAttribute,
   RadiusAuthenticator,
   RadiusPacket,
+  RadiusSecret,
   SubscriberAddresses
 } from "../../src/external/index.ts"
 import {
@@ -22,6 +23,7 @@ import {
   hashes,
   hex,
   memoryDatagrams,
+  proxyKey,
   radiusSecret,
   type SessionForm,
   services,
@@ -258,6 +260,33 @@ describe("[DPE-EXT-001] the accounting server", () => {
       }
       for (let i = 0; i < 50; i++) assert.strictEqual(yield* holder(`10.0.1.${i}`), `1555123${1000 + i}`)
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(services(), memoryDatagrams)))
+  )
+  it.effect("a secret that is gone: no answer, and the operator hears of it", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(second * 1000)
+      const secret = { id: "gone", purpose: RadiusSecret.purposes.radius, version: 1 }
+      const { handle } = yield* RadiusAccounting.make({ enabler: "test", clients: [accountingClient(secret)] })
+      assert.isUndefined(yield* handle(from(message({ status: 1 }))))
+      // once by the vault, once with the address of the NAS
+      assert.strictEqual((yield* (yield* SecurityEvents.SecurityEvents).counts).get("KeyRefused"), 2)
+    }).pipe(Effect.provide(services()))
+  )
+  it.effect("a key of another purpose is no secret", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(second * 1000)
+      const secret = yield* proxyKey(utf8("testing123"))
+      const { handle } = yield* RadiusAccounting.make({ enabler: "test", clients: [accountingClient(secret)] })
+      assert.isUndefined(yield* handle(from(message({ status: 1 }))))
+      assert.isUndefined(yield* holder("10.0.0.1"))
+    }).pipe(Effect.provide(services()))
+  )
+  it.live("a port that is taken is a failure of its own", () =>
+    Effect.gen(function* () {
+      const datagrams = yield* Datagrams.Datagrams
+      const { port } = yield* datagrams.bind({ host: "127.0.0.1", port: 0 })
+      const failure = yield* Effect.flip(datagrams.bind({ host: "127.0.0.1", port }))
+      assert.deepInclude(failure, { _tag: "BindFailed", host: "127.0.0.1", port })
+    }).pipe(Effect.scoped, Effect.provide(NodeDatagrams.layer))
   )
   it.effect("a range that is none is found before anything listens", () =>
     Effect.gen(function* () {

@@ -12,6 +12,7 @@ import {
   IpRanges,
   OneSubscriber,
   ProxyMac,
+  Pseudonyms,
   Subscriber,
   SubscriberAddresses
 } from "../../src/external/index.ts"
@@ -25,6 +26,7 @@ import {
   policyOf,
   proxyKey,
   requestOf,
+  type Services,
   services
 } from "./support.ts"
 
@@ -332,6 +334,34 @@ describe("[DPE-EXT-002] identity headers", () => {
       assert.strictEqual(yield* subject([["msisdn", `+${number}`]]), one)
       assert.notStrictEqual(yield* subject([["msisdn", "15551230001"]]), one)
       assert.notStrictEqual(yield* subject([["x-acr", number]]), one)
+    }).pipe(Effect.provide(services()))
+  )
+  it.effect("two nodes on one store give the same pseudonym", () =>
+    Effect.gen(function* () {
+      const context = yield* Effect.context<Services>()
+      const again = yield* Layer.build(Layer.fresh(Layer.orDie(Pseudonyms.layer)))
+      const name = { kind: "msisdn", subject: number }
+      const one = yield* Effect.provideContext(
+        Effect.flatMap(Pseudonyms.Pseudonyms, (pseudonyms) => pseudonyms.of(name)),
+        context
+      )
+      const other = yield* Effect.provideContext(
+        Effect.flatMap(Pseudonyms.Pseudonyms, (pseudonyms) => pseudonyms.of(name)),
+        again
+      )
+      assert.strictEqual(other, one)
+    }).pipe(Effect.scoped, Effect.provide(services()))
+  )
+  it.effect("the raw value is kept beside the digits", () =>
+    Effect.gen(function* () {
+      const { external } = yield* gate(trusting)
+      const [presented] = yield* external.present(
+        policyOf("external"),
+        requestOf(proxy, [["X-Msisdn", " +1 555 1230001"]])
+      )
+      assert.deepStrictEqual(Result.getOrThrow(presented!.evidence).claims, [
+        { kind: "msisdn", subject: "15551230001", header: "x-msisdn", raw: "+1 555 1230001" }
+      ])
     }).pipe(Effect.provide(services()))
   )
   it("strip takes what only a proxy or gateway may say, in every disguise, and nothing else", () => {

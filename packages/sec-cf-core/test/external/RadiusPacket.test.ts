@@ -134,6 +134,8 @@ describe("packets of FreeRADIUS and radclient", () => {
         { kind: "user", subject: "alice@example.com" }
       ])
       assert.strictEqual(record.calledStation, "internet.apn")
+      assert.strictEqual(record.imsiMccMnc, "00101")
+      assert.isUndefined(record.ggsnMccMnc)
       assert.strictEqual(record.eventTimestamp, 0x6b007c90)
     })
   }
