@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { LineCounter, parseDocument } from "yaml"
+import { type Document, isAlias, LineCounter, parseDocument, visit } from "yaml"
 import * as Level from "../Level.ts"
 import { type AcceptedMode, faults, type InterfacePolicy, type SecurityPolicy } from "../SecurityPolicy.ts"
 
@@ -29,8 +29,8 @@ const InterfaceDocument = Schema.Struct({
   serverAuthentication: Schema.optionalKey(Modes),
   connection: LevelName,
   push: Schema.optionalKey(LevelName),
-  lifetimes: Schema.optionalKey(Schema.Record(Schema.String, Lifetime)),
-  limits: Schema.optionalKey(Schema.Record(Schema.String, Limit))
+  lifetimes: Schema.optionalKey(Schema.Record(PartName, Lifetime)),
+  limits: Schema.optionalKey(Schema.Record(PartName, Limit))
 })
 
 /**
@@ -54,8 +54,8 @@ export interface PolicyFileFault {
   readonly why: string
 }
 
-/** What a policy file may have at most. */
-export const limits = { characters: 1024 * 1024 } as const
+/** What a policy file may have at most; `lifetime` is milliseconds, a hundred years. */
+export const limits = { characters: 256 * 1024, lifetime: 36_500 * 86_400_000 } as const
 
 type Path = ReadonlyArray<PropertyKey>
 
@@ -80,7 +80,7 @@ const lifetimes = (
   for (const [name, value] of Object.entries(given)) {
     const duration = typeof value === "number" ? Option.some(Duration.millis(value)) : parseDuration(value)
     const millis = Option.isSome(duration) ? Duration.toMillis(duration.value) : Number.NaN
-    if (Number.isFinite(millis) && millis >= 0) out[name] = millis
+    if (Number.isInteger(millis) && millis >= 0 && millis <= limits.lifetime) out[name] = millis
     else fail(name)
   }
   return out
@@ -104,6 +104,28 @@ const validate = Schema.toStandardSchemaV1(PolicyDocument, {
   parseOptions: { errors: "all", onExcessProperty: "error" }
 })["~standard"].validate
 
+/** The document of `text`, or `undefined` where it is nested deeper than the reader can follow. */
+const read = (text: string, lineCounter: LineCounter): Document.Parsed | undefined => {
+  try {
+    return parseDocument(text, { lineCounter, uniqueKeys: true, strict: true, logLevel: "error" })
+  } catch {
+    return undefined
+  }
+}
+
+/** Where the first tag, anchor or alias stands: with them a text says something else than it seems to. */
+const specialNode = (document: Document.Parsed): number | undefined => {
+  let place: number | undefined
+  visit(document, {
+    Node: (_, node) => {
+      if (node.tag === undefined && !isAlias(node) && node.anchor === undefined) return
+      place = node.range?.[0] ?? 0
+      return visit.BREAK
+    }
+  })
+  return place
+}
+
 /**
  * The policy that `text` writes, or all faults that could be found. JSON is YAML, so both come here.
  *
@@ -118,7 +140,9 @@ export const parse = (text: string): Result.Result<SecurityPolicy, ReadonlyArray
   if (text.length > limits.characters) {
     return Result.fail([at(0, [], `longer than ${limits.characters} characters`)])
   }
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, logLevel: "silent" })
+  if (/^%/m.test(text)) return Result.fail([at(text.search(/^%/m), [], "directives are not allowed")])
+  const document = read(text, lines)
+  if (document === undefined) return Result.fail([at(0, [], "nested too deep")])
   const syntax = [...document.errors, ...document.warnings]
   if (syntax.length > 0) {
     return Result.fail(syntax.map((error) => at(error.pos[0], [], error.message.split("\n")[0] ?? error.code)))
@@ -134,12 +158,9 @@ export const parse = (text: string): Result.Result<SecurityPolicy, ReadonlyArray
     }
     return 0
   }
-  let value: unknown
-  try {
-    value = document.toJS({ maxAliasCount: 0 })
-  } catch {
-    return Result.fail([at(0, [], "aliases are not allowed")])
-  }
+  const special = specialNode(document)
+  if (special !== undefined) return Result.fail([at(special, [], "tags, anchors and aliases are not allowed")])
+  const value: unknown = document.toJS({ maxAliasCount: 0 })
   const outcome = validate(value)
   if (outcome instanceof Promise) return Result.fail([at(0, [], "the schema is asynchronous")])
   if (outcome.issues !== undefined) {
@@ -155,7 +176,13 @@ export const parse = (text: string): Result.Result<SecurityPolicy, ReadonlyArray
     interfaces: outcome.value.interfaces.map((entry, index) =>
       entryOf(entry, (name) => {
         const path = ["interfaces", index, "lifetimes", name]
-        found.push(at(locate(path), path, "not a duration: write milliseconds or a text such as 10 minutes"))
+        found.push(
+          at(
+            locate(path),
+            path,
+            "not a duration: write whole milliseconds up to a hundred years or a text such as 10 minutes"
+          )
+        )
       })
     ),
     networks: outcome.value.networks ?? {}
