@@ -131,14 +131,14 @@ const compare = async (
 const bench: Bench = async () => [
   await compare(
     "complete bootstraps on Ub (MILENAGE), against their two requests on bare node:http",
-    0.08,
+    0.1,
     ["ub", "bare"],
     () => bootstrap(testSubscribers[0]),
     2
   ),
   await compare(
     "requests on Ua by Digest with Ks_NAF, against the same server without authentication",
-    0.4,
+    0.3,
     ["naf", "open"],
     authenticated,
     1

@@ -59,6 +59,8 @@ const unusable = (cause: { readonly _tag: string }) =>
   Effect.fail(new Unavailable({ what: "keys of Ua", retryable: false, cause: cause._tag }))
 
 const USS = "gba/naf-uss"
+/** Documents whose settings are remembered. */
+const MAXIMUM_SETTINGS = 1000
 
 /** The keys of one application server. */
 export const make = Effect.fnUntraced(function* (options: NafKeysOptions) {
@@ -78,6 +80,18 @@ export const make = Effect.fnUntraced(function* (options: NafKeysOptions) {
       )
     )
 
+  // every request asks for them, and to read XML costs more than all else of a request
+  const remembered = new Map<string, ReadonlyArray<Guss.Uss>>()
+  const settingsOf = (text: string): ReadonlyArray<Guss.Uss> => {
+    const known = remembered.get(text)
+    if (known !== undefined) return known
+    const guss = Guss.decode(text)
+    const uss = guss._tag === "Success" ? guss.success.uss : []
+    if (remembered.size >= MAXIMUM_SETTINGS) remembered.delete(remembered.keys().next().value!)
+    remembered.set(text, uss)
+    return uss
+  }
+
   const keyOf = Effect.fnUntraced(function* (sa: SecurityAssociation, btid: BTid) {
     const ref = sa.keys["ksNaf"]
     if (ref === undefined || sa.peer._tag !== "Authenticated" || sa.hardExpiry === undefined) {
@@ -85,13 +99,12 @@ export const make = Effect.fnUntraced(function* (options: NafKeysOptions) {
     }
     const record = yield* store.record(USS, sa.id, yield* Clock.currentTimeMillis)
     const text = record === undefined ? undefined : Bytes.utf8Decode(record.value)
-    const guss = text === undefined ? undefined : Guss.decode(text)
     const key: NafKey = {
       sa,
       btid,
       peer: sa.peer,
       notAfter: sa.hardExpiry,
-      ussList: guss?._tag === "Success" ? guss.success.uss : [],
+      ussList: text === undefined ? [] : settingsOf(text),
       use: (work) =>
         vault
           .use(ref, purpose, (secret) => secret.lend(work))
