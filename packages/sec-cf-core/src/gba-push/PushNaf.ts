@@ -183,7 +183,11 @@ const make = (options: PushNafOptions) =>
         const { ueId, ueIdType, label, gbaType, ptid } = sa.attributes
         const made = yield* establish(
           { ueId: ueId ?? "", ueIdType: ueIdType === "PRIVATE" ? "PRIVATE" : "PUBLIC" },
-          { uiccAppLabel: label, uiccOrMe: gbaType === "GBA_U" ? "GBA_U" : "GBA_ME" },
+          {
+            uiccAppLabel: label,
+            uiccOrMe: gbaType === "GBA_U" ? "GBA_U" : "GBA_ME",
+            ...(sa.hardExpiry !== undefined && { lifetimeMillis: sa.hardExpiry - sa.createdAt })
+          },
           { rand: rand.slice(), auts: auts.slice() }
         )
         yield* end(NafSa.namesOf("NAF", rand, ptid ?? ""), "replaced")

@@ -116,7 +116,7 @@ describe("GBA Push", () => {
       const sent: Array<readonly [Uint8Array, Uint8Array]> = []
       const sendAuts = (rand: Uint8Array, auts: Uint8Array) => Effect.sync(() => void sent.push([rand, auts]))
       const { naf, ue, gpl, reason } = yield* world({ handset: { usim: ahead, ue: { sendAuts } } })
-      const first = yield* naf.establish(subscriber)
+      const first = yield* naf.establish(subscriber, { lifetimeMillis: 7000 })
       assert.strictEqual(yield* reason(first.gpi), "out of step")
       const [rand, auts] = sent[0]!
       const error = yield* Effect.flip(naf.resynchronise(new Uint8Array(16), auts))
@@ -125,6 +125,7 @@ describe("GBA Push", () => {
       forged[13]! ^= 1
       assert.deepInclude(yield* Effect.flip(naf.resynchronise(rand, forged)), { _tag: "ZpnRefused" })
       const again = yield* naf.resynchronise(rand, auts)
+      assert.strictEqual(again.notAfter, 7000)
       yield* ue.accept(again.gpi)
       assert.strictEqual(read(yield* gpl.open(yield* naf.seal(again.downlink, text("in step")))), "in step")
       assert.strictEqual((yield* Effect.flip(naf.seal(first.downlink, text("x"))))._tag, "SaRevoked")
