@@ -25,7 +25,8 @@ export type MalformedReason =
   | "broken rule"
 
 /**
- * The octets are no message of the protocol. It quotes nothing of them but names that the tables have.
+ * The octets are no message of the protocol. It quotes nothing of them but names that the tables have and, apart from the
+ * text of the error, `correlation`.
  *
  * `path` leads from the message to the fault: `ContentUpdateResponse/Content-Package[2]/Content-ID`; it begins with the name
  * of the message as soon as that is known, so that the receiver can answer in the right form. It is empty before that.
@@ -37,6 +38,8 @@ export class Malformed extends Data.TaggedError("Malformed")<{
   readonly clause: string
   /** Characters (XML) or octets (WBXML) from the start of the document; not there where the fault has no single place. */
   readonly offset?: number
+  /** What the document has in the element that responses repeat, see `Protocol.correlation`: for the answer, not for a log. */
+  readonly correlation?: string
 }> {
   override get message(): string {
     const place = this.offset === undefined ? "" : ` (offset ${this.offset})`

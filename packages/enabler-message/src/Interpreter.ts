@@ -113,6 +113,26 @@ const nameOf = (root: Element): string => {
   return trim(found.text)
 }
 
+const correlationLength = 255
+
+/** The text of the element of `protocol` that responses repeat. */
+const correlationOf = (protocol: Protocol<AnyMessage>, root: Element): string | undefined => {
+  const found = root.children.filter(
+    ({ name, namespace }) => name === protocol.correlation && namespace === protocol.namespace
+  )
+  const [only] = found
+  if (only === undefined || found.length > 1 || only.octets !== undefined || only.children.length > 0) return undefined
+  return only.text.length <= correlationLength ? only.text : undefined
+}
+
+const messageOf = (protocol: Protocol<AnyMessage>, root: Element): unknown => {
+  const message =
+    ofProtocol(protocol).get(nameOf(root)) ??
+    fail("unknown message", undefined, "Message-Type names a message of the protocol", root)
+  const value: Record<string, unknown> = { _tag: message.name }
+  return new Interpreter(message.clause).structure(message.type, root, inside(undefined, message.name), value)
+}
+
 /**
  * The message under `root`, its type that of `protocol`.
  *
@@ -122,9 +142,12 @@ export const interpret = (protocol: Protocol<AnyMessage>, root: Element): unknow
   if (root.name !== protocol.root || root.namespace !== protocol.namespace) {
     fail("another protocol", undefined, `the root element is ${protocol.root} in ${protocol.namespace}`, root)
   }
-  const message =
-    ofProtocol(protocol).get(nameOf(root)) ??
-    fail("unknown message", undefined, "Message-Type names a message of the protocol", root)
-  const value: Record<string, unknown> = { _tag: message.name }
-  return new Interpreter(message.clause).structure(message.type, root, inside(undefined, message.name), value)
+  try {
+    return messageOf(protocol, root)
+  } catch (fault) {
+    const correlation = correlationOf(protocol, root)
+    if (!(fault instanceof Malformed) || correlation === undefined) throw fault
+    const { reason, path, clause, offset } = fault
+    throw new Malformed({ reason, path, clause, correlation, ...(offset === undefined ? {} : { offset }) })
+  }
 }

@@ -184,6 +184,11 @@ export interface Protocol<M extends AnyMessage> {
   /** Namespace of the root element and of all elements that name no other. */
   readonly namespace: string
   readonly messages: ReadonlyArray<M>
+  /**
+   * Name of the element that a response repeats, such as `Message-ID`. A fault in a document that is well-formed carries its
+   * text, where it stands once under the root and has at most 255 characters, so that the receiver can answer.
+   */
+  readonly correlation?: string
   readonly wbxml?: WbxmlVocabulary
 }
 

@@ -1,7 +1,7 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Redacted } from "effect"
+import { Redacted, type Result } from "effect"
 import { XMLParser } from "fast-xml-parser"
-import { faults, type Malformed, type Table, type TooLarge, Xml } from "../src/index.ts"
+import { faults, type Malformed, Table, type TooLarge, Xml } from "../src/index.ts"
 import { activation, dcdMessages, dpeMessages } from "./corpus.ts"
 import { dcd } from "./dcd.ts"
 import { dpe } from "./dpe.ts"
@@ -23,6 +23,16 @@ const wrapped = (content: string, type = "ClientActivationRequest") =>
   `<dcd-message xmlns="urn:oma:xml:dcd:msg:1.0"><Message-Type>${type}</Message-Type>${content}</dcd-message>`
 const under = (content: string, type?: string) => read(wrapped(content, type))
 const basics = "<Version>1.0</Version><Authentication-Mode>GBA</Authentication-Mode>"
+
+const aliased = Table.protocol({
+  root: "r",
+  namespace: "urn:r",
+  messages: [
+    Table.message("M", "a test", {
+      a: Table.attribute(Table.mandatory("a", Table.integer(), { aliases: ["b"] }))
+    })
+  ]
+})
 
 /** Reason and path of a fault. */
 const fault = (failure: Malformed | TooLarge): string =>
@@ -135,7 +145,9 @@ describe("a reader tolerates", () => {
 })
 
 describe("a reader refuses", () => {
-  const faultsOf: ReadonlyArray<readonly [what: string, document: ReturnType<typeof read>, expected: string]> = [
+  const faultsOf: ReadonlyArray<
+    readonly [what: string, document: Result.Result<unknown, Malformed | TooLarge>, expected: string]
+  > = [
     ["no octets", read(""), "syntax: "],
     ["another root", read(published.replaceAll("dcd-message", "dpe-message")), "another protocol: "],
     ["another namespace", read(published.replace("msg:1.0", "msg:2.0")), "another protocol: "],
@@ -175,6 +187,11 @@ describe("a reader refuses", () => {
       "wrong type: ClientActivationRequest/SMS-Protection/SA-Identifier/@type"
     ],
     [
+      "an attribute and its alias",
+      Xml.decode(aliased, utf8('<r xmlns="urn:r" a="1" b="1"><Message-Type>M</Message-Type></r>')),
+      "repeated element: M/@a"
+    ],
+    [
       "a rule",
       under(`${basics}<SMS-Protection><SA-Identifier type="non-GBA">a</SA-Identifier></SMS-Protection>`),
       "broken rule: ClientActivationRequest/SMS-Protection"
@@ -204,6 +221,31 @@ describe("a reader refuses", () => {
       failure.message,
       `wrong type at ClientActivationRequest/Auth-Info (offset ${at}): at most 4096 characters`
     )
+  })
+})
+
+describe("a fault that can be answered", () => {
+  const correlationOf = (content: string, protocol: Table.Protocol<Table.AnyMessage> = dpe) => {
+    const { root, namespace } = protocol
+    const failure = failed(Xml.decode(protocol, utf8(`<${root} xmlns="${namespace}">${content}</${root}>`)))
+    assert.isFalse(failure.message.includes("m-1"))
+    return failure._tag === "Malformed" ? failure.correlation : undefined
+  }
+
+  it("carries what the answer repeats, in a document that is well-formed", () => {
+    assert.strictEqual(correlationOf("<Message-Type>PollRequest</Message-Type><Message-ID>m-1</Message-ID>"), "m-1")
+    assert.strictEqual(correlationOf("<Message-Type>Nothing</Message-Type><Message-ID>m-1</Message-ID>"), "m-1")
+    assert.strictEqual(correlationOf("<Message-ID>m-1</Message-ID>"), "m-1")
+    const none = [
+      "<Message-ID>m-1</Message-ID><Message-ID>m-1</Message-ID>",
+      "<Message-ID>m-1<a/></Message-ID>",
+      '<Message-ID xmlns="urn:x">m-1</Message-ID>',
+      `<Message-ID>${"m".repeat(256)}</Message-ID>`,
+      "<Message-ID>m-1</Message-ID><a>",
+      ""
+    ]
+    for (const content of none) assert.isUndefined(correlationOf(content), content)
+    assert.isUndefined(correlationOf("<Message-ID>m-1</Message-ID>", dcd), "the protocol names no element")
   })
 })
 

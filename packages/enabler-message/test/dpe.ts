@@ -154,6 +154,7 @@ const AuthenticationError = message("AuthenticationError", clause, {
 const tables = {
   root: "dpe-message",
   namespace: "urn:oma:xml:dpe:msg:1.0",
+  correlation: "Message-ID",
   messages: [
     RegistrationRequest,
     RegistrationResponse,
