@@ -9,12 +9,12 @@ import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
 import { Unavailable } from "../src/SaError.ts"
 import { saId } from "../src/SecurityAssociation.ts"
-import { accept, epochRecord, type Operation, put, putRecord, revoke, Store } from "../src/Store.ts"
-import * as StoreMemory from "../src/StoreMemory.ts"
+import { accept, epochRecord, put, putRecord, Store } from "../src/Store.ts"
 import { migrations } from "../src/sqlite/Schema.ts"
 import * as StoreSqlite from "../src/sqlite/StoreSqlite.ts"
 import { anAssociation, anOddAssociation, moment } from "../src/testing/associations.ts"
 import { leaksOf, rawBytesOf } from "../src/testing/rawBytes.ts"
+import { histories, sameAsMemory } from "./support/histories.ts"
 
 const runs = Number(process.env["FUZZ_RUNS"] ?? 2000)
 
@@ -221,7 +221,15 @@ describe("SQLite file", () => {
     () =>
       Effect.promise(() =>
         fc.assert(
-          fc.asyncProperty(histories, (history) => Effect.runPromise(sameAsMemory(history))),
+          fc.asyncProperty(histories, (history) =>
+            Effect.runPromise(
+              Effect.scoped(
+                Effect.flatMap(StoreSqlite.make({ path: ":memory:", cachedRows: 2 }), (store) =>
+                  sameAsMemory(store, history)
+                )
+              )
+            )
+          ),
           { numRuns: Math.ceil(runs / 10) }
         )
       ),
@@ -319,84 +327,3 @@ describe("SQLite file", () => {
     )
   )
 })
-
-/** One step of a history. Names are few, so that steps meet. */
-type Step = { readonly operations: ReadonlyArray<Operation>; readonly later: number }
-
-const name = fc.constantFrom("a", "b", "c", "d")
-const expectation = fc.oneof(fc.constantFrom("any" as const, "absent" as const), fc.integer({ min: 0, max: 4 }))
-const wire = fc.constantFrom(Uint8Array.of(1), Uint8Array.of(1, 2))
-const operation: fc.Arbitrary<Operation> = fc.oneof(
-  fc
-    .tuple(
-      name,
-      expectation,
-      fc.option(wire),
-      fc.option(fc.integer({ min: 0, max: 40 })),
-      fc.boolean(),
-      fc.constantFrom(32, 64)
-    )
-    .map(([id, expect, wireId, ends, resetCounters, size]) =>
-      put(
-        anAssociation(id, {
-          replay: { _tag: "window", size },
-          ...(wireId === null ? {} : { wireId }),
-          ...(ends === null ? {} : { hardExpiry: moment + ends })
-        }),
-        expect,
-        { resetCounters }
-      )
-    ),
-  fc.tuple(name, fc.integer({ min: -1, max: 90 })).map(([id, number]) => accept(saId(id), number)),
-  name.map((id) => revoke(saId(id), "replaced")),
-  fc
-    .tuple(name, expectation, fc.option(fc.integer({ min: 0, max: 40 })))
-    .map(([key, expect, ends]) =>
-      putRecord("c", key, Uint8Array.of(1), expect, ends === null ? undefined : moment + ends)
-    ),
-  fc
-    .tuple(name, expectation)
-    .map(([key, expect]): Operation => ({ _tag: "DeleteRecord", collection: "c", key, expect }))
-)
-const histories: fc.Arbitrary<ReadonlyArray<Step>> = fc.array(
-  fc.record({
-    operations: fc.array(operation, { minLength: 1, maxLength: 4 }),
-    later: fc.integer({ min: -3, max: 5 })
-  }),
-  { minLength: 5, maxLength: 40 }
-)
-
-const seenBy = (store: Store["Service"], now: number) =>
-  Effect.all({
-    associations: Effect.forEach(["a", "b", "c", "d"], (id) => Effect.result(store.get(saId(id)))),
-    found: Effect.forEach([Uint8Array.of(1), Uint8Array.of(1, 2)], (wireId) =>
-      Effect.result(store.find("test", wireId))
-    ),
-    records: store.records("c", { now }),
-    size: store.size
-  })
-
-const plain = (value: unknown): string =>
-  JSON.stringify(value, (_, inner: unknown) => (inner instanceof Error ? { ...inner } : inner))
-
-const sameAsMemory = (history: ReadonlyArray<Step>) =>
-  Effect.gen(function* () {
-    const memory = yield* Effect.provide(Store, StoreMemory.layer, { local: true })
-    const sqlite = yield* StoreSqlite.make({ path: ":memory:", cachedRows: 2 })
-    let now = moment
-    for (const { operations, later } of history) {
-      now += later
-      const request = { id: saId("a"), owner: now % 2 === 0 ? "one" : "two", count: 3, leaseMillis: 4, now }
-      for (const act of [
-        (store: Store["Service"]) => Effect.result(store.transact(operations, now)),
-        (store: Store["Service"]) => Effect.result(store.reserve(request)),
-        (store: Store["Service"]) =>
-          now % 5 === 0
-            ? Effect.map(store.sweep(now, 100), ({ associations, removed }) => [associations.toSorted(), removed])
-            : Effect.void,
-        (store: Store["Service"]) => seenBy(store, now)
-      ]) {
-        assert.strictEqual(plain(yield* act(sqlite)), plain(yield* act(memory)))
-      }
-    }
-  }).pipe(Effect.scoped)

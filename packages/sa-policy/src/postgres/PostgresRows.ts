@@ -13,7 +13,7 @@ import type { Row } from "../StoreMachine.ts"
 export type Columns = ReadonlyArray<unknown>
 
 const noOctets = new Uint8Array(0)
-const octetsOf = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value.slice() : noOctets)
+const octetsOf = (value: unknown): Uint8Array => (value instanceof Uint8Array ? new Uint8Array(value) : noOctets)
 const orNull = <A>(read: (value: unknown) => A, value: unknown): A | null => (value === null ? null : read(value))
 
 export const numberOf = (value: unknown): number => (typeof value === "number" ? value : Number.NaN)

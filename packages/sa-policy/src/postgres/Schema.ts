@@ -23,7 +23,7 @@ export const verdicts = { done: 0, stale: 1, elsewhere: 2 } as const
  *
  * Names and texts are UTF-8 octets, because text columns know no U+0000 and sort by locale. Every row has a `stamp` that no
  * other writing of it ever had. A revoked association stays as a row with `why` until it is forgotten, so that one index decides
- * about its name. `origin` says which server wrote the tables last, and holds the place of the newest revocation: places are
+ * about its name. A standby is nobody's origin: it is judged once it takes a turn. `origin` says which server wrote the tables last, and holds the place of the newest revocation: places are
  * given under the lock of that row, so that they are committed in their order and no reader skips one.
  *
  * `commit_turn` writes a turn in one statement: it locks the rows that were read in the order of their names, leaves with `1` if
@@ -86,7 +86,8 @@ export const migrations: ReadonlyArray<(schema: string) => ReadonlyArray<string>
     `INSERT INTO origin (cluster, timeline, place)
       SELECT system_identifier::text, ${timeline}, 0 FROM pg_catalog.pg_control_system()`,
     `CREATE FUNCTION is_elsewhere() RETURNS boolean LANGUAGE sql STABLE ${settings(schema)} AS $body$
-      SELECT o.timeline <> ${timeline} OR o.cluster <> c.system_identifier::text
+      SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN false
+        ELSE o.timeline <> ${timeline} OR o.cluster <> c.system_identifier::text END
       FROM origin o CROSS JOIN pg_catalog.pg_control_system() c
     $body$`,
     `CREATE FUNCTION settle_here() RETURNS void LANGUAGE sql ${settings(schema)} AS $body$

@@ -88,7 +88,7 @@ export const decodeRecord = (reply: unknown): RecordColumns => {
     collection: textOf(collection),
     key: textOf(key),
     stamp: numberOf(stamp),
-    value: octets(value)?.slice() ?? noOctets,
+    value: new Uint8Array(octets(value) ?? noOctets), // a copy, and no Buffer: the slice of one is the same memory
     version: numberOf(version),
     ends: textOf(ends) === "" ? null : numberOf(ends)
   }

@@ -9,10 +9,12 @@ import type { PostgresOptions } from "../../src/postgres/index.ts"
 
 export const postgresPrograms = ["initdb", "postgres"]
 
-const password = "a password for tests"
+const password = "a-password-for-tests"
 
 export interface PostgresServer {
   readonly options: (schema: string) => PostgresOptions
+  /** For another process: the address with the password, and the schema. */
+  readonly place: (schema: string) => string
   readonly start: () => Promise<void>
   /** As a crash does. */
   readonly kill: () => Promise<void>
@@ -69,6 +71,7 @@ export const startPostgres = async (settings: ReadonlyArray<string> = []): Promi
       if (ran.code !== 0) throw new Error(ran.output)
       return ran.stdout
     },
+    place: (schema) => `postgres://oma:${password}@${loopback}:${port}/postgres?sslmode=disable#${schema}`,
     options: (schema) => ({
       url: Redacted.make(`postgres://oma@${loopback}:${port}/postgres?sslmode=disable`),
       password: Redacted.make(password),

@@ -16,6 +16,8 @@ const password = "a-password-for-tests"
 
 export interface RedisServer {
   readonly options: (domain: string) => RedisOptions
+  /** For another process: the address with the password, and the domain. */
+  readonly place: (domain: string) => string
   readonly port: number
   readonly start: () => Promise<void>
   readonly kill: () => Promise<void>
@@ -56,6 +58,7 @@ export const startRedis = async (settings: ReadonlyArray<string> = durable): Pro
       if (ran.code !== 0) throw new Error(ran.output)
       return ran.stdout
     },
+    place: (domain) => `redis://:${password}@${loopback}:${port}#${domain}`,
     options: (domain) => ({
       url: Redacted.make(`redis://${loopback}:${port}`),
       password: Redacted.make(password),
