@@ -168,7 +168,8 @@ const make = (options: NonceOptions) =>
         (stored) => (own + Math.imul(stored?.version ?? 0, 0x9e3779b1)) >>> 0
       )
 
-    // the first epoch is a random one: a store that lost everything must not begin where it began before
+    // the first epoch is a random one: a store that lost everything must not begin where it began before.
+    // tells whether this was the first
     const load = Effect.fnUntraced(function* (now: number, raise: boolean, tick: boolean) {
       for (;;) {
         const stored = yield* store.record(collection, record, now)
@@ -178,7 +179,7 @@ const make = (options: NonceOptions) =>
         if (durable !== undefined && !raise && !back && !tick) {
           epoch = yield* joined(durable.epoch, now)
           latest = Math.max(seen, now)
-          return
+          return false
         }
         const next: Durable = {
           epoch:
@@ -192,24 +193,21 @@ const make = (options: NonceOptions) =>
         if (yield* write(next, stored?.version ?? "absent", now)) {
           epoch = yield* joined(next.epoch, now)
           latest = next.latest
-          return
+          return durable === undefined
         }
       }
     })
 
-    const newestKey = vault
-      .newest(keyId, purpose)
-      .pipe(
-        Effect.catchTag("KeyNotFound", () =>
-          vault
-            .generate(purpose, 32, { id: keyId })
-            .pipe(Effect.catchTag("Conflict", () => vault.newest(keyId, purpose)))
-        )
-      )
+    const newest = vault.newest(keyId, purpose)
+    const made = vault.generate(purpose, 32, { id: keyId })
+    // a store without a record of epochs has no key either: to ask for it would look like an attack on the vault
+    const keyAt = (beginning: boolean) =>
+      beginning
+        ? Effect.catchTag(made, "Conflict", () => newest)
+        : Effect.catchTag(newest, "KeyNotFound", () => Effect.catchTag(made, "Conflict", () => newest))
 
     const refresh = Effect.fnUntraced(function* (now: number, raise: boolean, tick: boolean) {
-      yield* load(now, raise, tick)
-      key = yield* newestKey
+      key = yield* keyAt(yield* load(now, raise, tick))
       readAt = now
     })
 
