@@ -1,8 +1,9 @@
 /**
  * A UICC in software: AKA, and GBA_U with its files. In GBA_U Ks never leaves the card; it gives Ks_ext_NAF away and keeps Ks_int_NAF,
- * one record for each application server, of which the one that was used least lately makes room.
+ * one record for each application server, of which the one that was used least lately makes room. A card is a value: each function
+ * gives the card afterwards.
  *
- * @layer machine
+ * @layer service
  * @spec TS 33.220 5.3.2 and Annex G; TS 31.102 4.2.79 (EF_GBABP) and 4.2.83 (EF_GBANL)
  */
 import { Bytes, type Hash, type Hmac } from "@oma/sa-policy/bytes"
