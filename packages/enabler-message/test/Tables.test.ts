@@ -181,12 +181,12 @@ describe("WBXML", () => {
 
   it("grows for texts, octets and names at every size", () => {
     const tabled = protocol({ ...small, wbxml: { publicId: 1, pages: Wbxml.codePages(small) } })
-    for (let size = 950; size < 1100; size++) {
+    for (let size = 1000; size < 1040; size++) {
       for (const message of [
         { _tag: "M", text: "a".repeat(size) } as const,
         { _tag: "M", text: "é".repeat(size) } as const,
         { _tag: "M", text: "a".repeat(300), octets: new Uint8Array(size) } as const,
-        { _tag: "M", text: "", other: Array.from({ length: size }, () => ({ a: "", c: 1 })) } as const
+        { _tag: "M", text: "", other: Array.from({ length: size - 900 }, () => ({ a: "", c: 1 })) } as const
       ]) {
         same(got(Wbxml.decode(tabled, got(Wbxml.encode(tabled, message)))), message)
       }
