@@ -220,7 +220,8 @@ export const make = Effect.fnUntraced(function* (options: ExternalOptions) {
     }
     const identity: Identity.Authenticated = {
       _tag: "Authenticated",
-      subject: yield* pseudonyms.of(names[0]!),
+      // the number where there is one, so that header and RADIUS give one subscriber one subject
+      subject: yield* pseudonyms.of(names.find((name) => name.kind === "msisdn") ?? names[0]!),
       kind: pseudonymKind,
       method: mode,
       at,

@@ -334,6 +334,18 @@ describe("[DPE-EXT-002] identity headers", () => {
       assert.strictEqual(yield* subject([["msisdn", `+${number}`]]), one)
       assert.notStrictEqual(yield* subject([["msisdn", "15551230001"]]), one)
       assert.notStrictEqual(yield* subject([["x-acr", number]]), one)
+      const preferring = [
+        { name: "x-acr", value: "opaque" },
+        { name: "x-msisdn", value: "msisdn" }
+      ] as const
+      const other = yield* gate({ ...trusting, headers: { names: preferring } })
+      const both = yield* other.admit(
+        requestOf(proxy, [
+          ["x-msisdn", number],
+          ["x-acr", "abc"]
+        ])
+      )
+      assert.deepInclude(both, { subject: one, names: ["header:x-acr abc", `msisdn ${number}`] })
     }).pipe(Effect.provide(services()))
   )
   it.effect("two nodes on one store give the same pseudonym", () =>
