@@ -32,6 +32,10 @@ export const flags = {
     Flag.withDescription("run every story against the servers, print each exchange, exit 0 only if all held"),
     Flag.withDefault(false)
   ),
+  ppg: Flag.String("ppg").pipe(
+    Flag.withDescription("push through this gateway instead of the own proxy: http://user:password@host:port/path"),
+    Flag.optional
+  ),
   showDerivations: Flag.Boolean("show-derivations").pipe(
     Flag.withDescription("print the octets that go into key derivations (demonstration keys only)"),
     Flag.withDefault(false)
@@ -45,6 +49,7 @@ export interface Options {
   readonly policy: string | undefined
   readonly readyFile: string | undefined
   readonly once: boolean
+  readonly ppg: string | undefined
   readonly showDerivations: boolean
 }
 
@@ -56,10 +61,12 @@ export const fromFlags = (given: {
   readonly policy: Option.Option<string>
   readonly readyFile: Option.Option<string>
   readonly once: boolean
+  readonly ppg: Option.Option<string>
   readonly showDerivations: boolean
 }): Options => ({
   ...given,
   data: Option.getOrUndefined(given.data),
   policy: Option.getOrUndefined(given.policy),
+  ppg: Option.getOrUndefined(given.ppg),
   readyFile: Option.getOrUndefined(given.readyFile)
 })
