@@ -9,12 +9,12 @@ import { connectionOf, httpsServer, pskTable, TlsProfile, usesPsk } from "@oma/s
 import { Handset, type TestSubscriber, testBsf, testSubscribers } from "@oma/testkit"
 import { Effect, Layer, Result } from "effect"
 
-export const ok = Result.getOrThrow
+const ok = Result.getOrThrow
 export const bsfName = ok(Fqdn.parse(testBsf))
 export const nafName = ok(Fqdn.parse("naf.example.net"))
 export const otherName = ok(Fqdn.parse("xcap.example.net"))
 export const pskName = ok(Fqdn.parse("psk.example.net"))
-export const names = [nafName, otherName, pskName]
+const names = [nafName, otherName, pskName]
 
 const entry = (name: string, mode: string): Parameters<typeof Spd.layer>[0]["interfaces"][number] => ({
   enabler: "test",
