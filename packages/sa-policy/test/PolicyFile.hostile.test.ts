@@ -56,8 +56,8 @@ describe("a policy file that was written against us", () => {
   })
 
   it("gives faults and throws nothing, however deep or wide it is", () => {
-    for (const open of ["[", "{a: ", "- ", "? "]) {
-      assert.isDefined(why(open.repeat(10_000)), open)
+    for (const open of ["[", "{a: "]) {
+      assert.isDefined(why(open.repeat(20_000)), open)
       assert.isDefined(why(open.repeat(1_000)), open)
     }
     assert.isDefined(why(entry(`    limits: ${"{a: ".repeat(10_000)}`)))
