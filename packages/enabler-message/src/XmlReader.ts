@@ -11,13 +11,31 @@ import { SaxesParser } from "saxes"
 import { type Element, noAttributes } from "./Element.ts"
 import { type Limits, Malformed, type MalformedReason, TooLarge } from "./Fault.ts"
 
-/** Prefixes in force and what they stand for; the empty prefix is the default namespace. */
-type Scope = ReadonlyMap<string, string>
+/**
+ * The prefixes that an element declares and what they stand for; the empty prefix is the default namespace. A scope does not
+ * repeat those around it: many elements inside many declarations would cost their product.
+ */
+interface Scope {
+  readonly own: ReadonlyMap<string, string>
+  readonly outer: Scope | undefined
+}
 
-const rootScope: Scope = new Map([
-  ["", ""],
-  ["xml", "http://www.w3.org/XML/1998/namespace"]
-])
+const rootScope: Scope = {
+  own: new Map([
+    ["", ""],
+    ["xml", "http://www.w3.org/XML/1998/namespace"]
+  ]),
+  outer: undefined
+}
+
+const lookUp = (scope: Scope, prefix: string): string | undefined => {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
+    const uri = at.own.get(prefix)
+    if (uri !== undefined) return uri
+  }
+  return undefined
+}
+
 const xmlClause = "XML 1.0: a well-formed document"
 const namespacesClause = "Namespaces in XML 1.0: names have at most one prefix, declared before it is used"
 const encodings: ReadonlySet<string> = new Set(["utf-8", "us-ascii"])
@@ -60,19 +78,19 @@ export const readTree = (text: string, limits: Limits): Element => {
     textLength += length
     if (textLength > limits.text) tooLarge("text")
   }
-  const resolve = (scope: Scope, prefix: string): string => scope.get(prefix) ?? fail("syntax", namespacesClause)
+  const resolve = (scope: Scope, prefix: string): string => lookUp(scope, prefix) ?? fail("syntax", namespacesClause)
 
   /** The scope inside `outer` that the declarations among the attributes of the tag make. */
   const declared = (outer: Scope): Scope => {
-    const inner = new Map(outer)
+    const own = new Map<string, string>()
     for (const [name, uri] of declarations) {
       const prefix = name.slice(6)
       const isReserved = prefix === "xml" || prefix === "xmlns"
       if (isReserved || name === "xmlns:" || (prefix !== "" && uri === "")) fail("syntax", namespacesClause)
-      inner.set(prefix, uri)
+      own.set(prefix, uri)
     }
     declarations = []
-    return inner
+    return { own, outer }
   }
   const addText = (piece: string): void => {
     const element = open[open.length - 1]

@@ -141,6 +141,26 @@ describe("XML from an enemy", () => {
     assert.strictEqual(xml(document(`<a b="${"c".repeat(1000)}"/>`), { ...wide, text: 1000 }), "more text")
   })
 
+  it("many elements inside many declarations cost their sum", () => {
+    const outer = Array.from({ length: 13 }, (_, depth) => {
+      const declarations = Array.from({ length: 31 }, (_, i) => ` xmlns:p${depth}_${i}="u"`).join("")
+      return `<a${declarations}>`
+    }).join("")
+    const of = (inner: string) => utf8(document(`${outer}${inner.repeat(3000)}${"</a>".repeat(13)}`))
+    for (const [declaring, plain] of [
+      ['<a xmlns="u"/>', '<a b____="u"/>'],
+      ['<p0_0:a xmlns:b="u"/>', '<p____a ______b="u"/>']
+    ] as const) {
+      const [costly, cheap] = [of(declaring), of(plain)]
+      assert.isBelow(costly.length, 100_000)
+      let ratio = Number.POSITIVE_INFINITY
+      for (let i = 0; i < 10 && ratio > 3; i++) {
+        ratio = Math.min(ratio, cost(() => Xml.decode(dcd, costly)) / cost(() => got(Xml.decode(dcd, cheap))))
+      }
+      assert.isBelow(ratio, 6)
+    }
+  })
+
   it("a writer keeps the same limits", () => {
     const message = { _tag: "ClientDeactivationRequest", sessionId: "s".repeat(200) } as const
     for (const limits of [{ bytes: 200 }, { elements: 2 }, { text: 200 }, { depth: 1 }]) {
