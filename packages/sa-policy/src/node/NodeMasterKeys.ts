@@ -34,18 +34,36 @@ const attempt = <A>(what: string, work: () => A): Effect.Effect<A, MasterKeyUnus
       new MasterKeyUnusable({ why: `${what}: ${error instanceof Error ? error.message : String(error)}` })
   })
 
-/** Writes `text` so that a reader sees the old file or the new one, never half; only the owner may read it. */
-const replaceFile = (path: string, text: string): void => {
-  Fs.mkdirSync(Path.dirname(path), { recursive: true, mode: 0o700 })
+/**
+ * Writes `text` so that a reader sees the old file or the new one, never half, also after a crash; only the owner may read it. With
+ * `fresh` a file that somebody made meanwhile stays, so that processes which start together agree on one key.
+ */
+const writeFile = (path: string, text: string, fresh: boolean): void => {
+  const folder = Path.dirname(path)
+  Fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
   const temporary = `${path}.${toHex(random(6))}`
-  const handle = Fs.openSync(temporary, "wx", 0o600)
   try {
-    Fs.writeSync(handle, text)
+    Fs.writeFileSync(temporary, text, { flag: "wx", mode: 0o600, flush: true })
+    if (fresh) linkNew(temporary, path)
+    else Fs.renameSync(temporary, path)
+  } finally {
+    Fs.rmSync(temporary, { force: true })
+  }
+  if (process.platform === "win32") return
+  const handle = Fs.openSync(folder, "r")
+  try {
     Fs.fsyncSync(handle)
   } finally {
     Fs.closeSync(handle)
   }
-  Fs.renameSync(temporary, path)
+}
+
+const linkNew = (from: string, to: string): void => {
+  try {
+    Fs.linkSync(from, to)
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+  }
 }
 
 const freshLine = (): string => `${toHex(random(4))} ${toHex(random(length))}\n`
@@ -58,7 +76,7 @@ export const layerFile = (path: string): Layer.Layer<MasterKeys, MasterKeyUnusab
   layer(
     Effect.flatMap(
       attempt("master key file", () => {
-        if (!Fs.existsSync(path)) replaceFile(path, freshLine())
+        if (!Fs.existsSync(path)) writeFile(path, freshLine(), true)
         if (process.platform !== "win32" && (Fs.statSync(path).mode & 0o077) !== 0) {
           throw new Error(`${path} may be read by others than its owner; its mode must be 0600`)
         }
@@ -84,4 +102,4 @@ export const layerEnvironment = (name: string): Layer.Layer<MasterKeys, MasterKe
  * the others may be taken from the file.
  */
 export const rotateFile = (path: string): Effect.Effect<void, MasterKeyUnusable> =>
-  attempt("master key file", () => replaceFile(path, freshLine() + Fs.readFileSync(path, "utf8")))
+  attempt("master key file", () => writeFile(path, freshLine() + Fs.readFileSync(path, "utf8"), false))
