@@ -19,10 +19,16 @@ export const satisfies = (actual: ConnectionSecurity, least: ConnectionSecurity)
 /** The stronger of both; of two that are equal the first. */
 export const stronger = (a: ConnectionSecurity, b: ConnectionSecurity): ConnectionSecurity => (satisfies(a, b) ? a : b)
 
-/** What a connection gives: anything less than integrity and confidentiality counts as none. */
+/** What a connection gives, as the server sees it: anything less than integrity and confidentiality counts as none. */
 export const ofConnection = ({ protection, peer }: Connection.Connection): ConnectionSecurity => {
   if (!Level.satisfies(protection.level, Level.full)) return "none"
   if (peer.certificate !== undefined || peer.pskIdentity !== undefined) return "tls-mutual"
+  return protection.protocol === "dtls" ? "dtls" : "tls"
+}
+
+/** The same as a client sees it: the certificate is the server's, and what the client brought itself it knows. */
+export const ofClientConnection = ({ protection }: Connection.Connection): ConnectionSecurity => {
+  if (!Level.satisfies(protection.level, Level.full)) return "none"
   return protection.protocol === "dtls" ? "dtls" : "tls"
 }
 

@@ -15,7 +15,7 @@ import {
 } from "@oma/enabler-message"
 import type * as Result from "effect/Result"
 import * as ConnectionSecurity from "./ConnectionSecurity.ts"
-import { types } from "./Property.ts"
+import { types } from "./PropertyType.ts"
 
 const {
   attribute,

@@ -7,12 +7,8 @@ import * as Data from "effect/Data"
 import * as Result from "effect/Result"
 import type { ConnectionSecurity } from "./ConnectionSecurity.ts"
 import type { DpeInterface } from "./DpeInterface.ts"
+import type { PropertyType } from "./PropertyType.ts"
 import { type Term, termOf } from "./Vocabulary.ts"
-
-export const types = ["string", "integer", "decimal", "boolean", "dateTime", "list"] as const
-
-/** How the text of a value is read. The items of a `list` stand on lines of their own. */
-export type PropertyType = (typeof types)[number]
 
 /** A property as a message carries it. Times are milliseconds since 1970. */
 export interface Property {

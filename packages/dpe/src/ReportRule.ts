@@ -9,10 +9,13 @@ import { isCurrent, numberOf, type Property } from "./Property.ts"
  * When a rule reports: with every change of a value; when a number passes `threshold`, in either direction; every `period` seconds.
  * The meaning of the three words is a choice of this project.
  */
-export type Trigger =
-  | { readonly kind: "onChange" }
-  | { readonly kind: "threshold"; readonly threshold: number }
-  | { readonly kind: "period"; readonly period: number }
+export interface Trigger {
+  readonly kind: "onChange" | "threshold" | "period"
+  /** Of a `threshold`; without it the rule never reports. */
+  readonly threshold?: number
+  /** Of a `period`, in seconds; without it the rule never reports. */
+  readonly period?: number
+}
 
 export interface ReportRule {
   readonly ruleId: string
@@ -74,11 +77,14 @@ const above = (property: Property, threshold: number): boolean | undefined => {
   return number === undefined ? undefined : number >= threshold
 }
 
-const watch = (rule: ReportRule, known: ReadonlyArray<Property>, now: number): Watching => ({
-  rule,
-  seen: valuesOf(rule, known),
-  ...(rule.trigger.kind === "period" ? { due: now + rule.trigger.period * 1000 } : {})
-})
+/** Milliseconds. */
+const periodOf = ({ trigger }: ReportRule): number | undefined =>
+  trigger.kind === "period" && trigger.period !== undefined ? trigger.period * 1000 : undefined
+
+const watch = (rule: ReportRule, known: ReadonlyArray<Property>, now: number): Watching => {
+  const period = periodOf(rule)
+  return { rule, seen: valuesOf(rule, known), ...(period === undefined ? {} : { due: now + period }) }
+}
 
 const reportOf = (rule: ReportRule, properties: ReadonlyArray<Property>): ReadonlyArray<Report> => {
   const [first, ...rest] = properties
@@ -92,6 +98,7 @@ const hasChanged = (watching: Watching, property: Property): boolean => {
   if (rule.trigger.kind === "onChange") return true
   if (rule.trigger.kind === "period" || before === undefined) return false
   const { threshold } = rule.trigger
+  if (threshold === undefined) return false
   const was = above({ ...property, value: before }, threshold)
   const is = above(property, threshold)
   return was !== undefined && is !== undefined && was !== is
@@ -132,14 +139,14 @@ export const step = (state: State, event: Event, now: number, maximumRules = def
       const reports: Array<Report> = []
       const next = rules.map((watching) => {
         const { rule, due } = watching
-        if (rule.trigger.kind !== "period" || due === undefined || now < due) return watching
+        const period = periodOf(rule)
+        if (period === undefined || due === undefined || now < due) return watching
         reports.push(
           ...reportOf(
             rule,
             known.filter(({ name }) => concerns(rule, name))
           )
         )
-        const period = rule.trigger.period * 1000
         // a client that slept reports once, not once for every period it slept through
         return { ...watching, due: due + period * (1 + Math.floor((now - due) / period)) }
       })

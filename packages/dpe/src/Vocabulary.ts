@@ -3,7 +3,7 @@
  *
  * @layer codec
  */
-import type { PropertyType } from "./Property.ts"
+import type { PropertyType } from "./PropertyType.ts"
 
 export const namespace = "urn:oma:xml:dpe:vocabulary:1.0"
 

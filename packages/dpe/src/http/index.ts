@@ -1,0 +1,1 @@
+export * as DpeHttp from "./DpeHttp.ts"
