@@ -41,6 +41,24 @@ const uint64 = (value: number): Uint8Array => {
   return out
 }
 
+/** Where MsgID stands in {@link octetsOf}. */
+const msgIdAt = 17
+
+/** What a nonce is a code over, with MsgID 0. */
+const octetsOf = ({ account, count, direction }: Basis, slot: number): Uint8Array =>
+  Bytes.concat(
+    Uint8Array.of(direction === "client" ? 1 : 2),
+    uint64(count),
+    uint64(slot),
+    Uint8Array.of(0),
+    Bytes.utf8(account)
+  )
+
+const nonceOver = (mac: ServerMac, octets: Uint8Array, msgId: number): Uint8Array => {
+  octets[msgIdAt] = msgId % msgIdModulus
+  return Bytes.utf8(Bytes.toBase64(mac(octets).subarray(0, 18)))
+}
+
 /**
  * The nonce of a challenge: the 24 base64 characters of the first 18 octets of HMAC-SHA-256 over the direction (one octet,
  * 1 for the client and 2 for the server), the count and the slot (eight octets each, most significant first), MsgID modulo 8
@@ -49,25 +67,17 @@ const uint64 = (value: number): Uint8Array => {
  * @spec our own; dm-auth has no rule on how a challenger finds its nonces
  */
 export const derive = (mac: ServerMac, basis: Basis, slot: number, msgId: number): Uint8Array =>
-  Bytes.utf8(
-    Bytes.toBase64(
-      mac(
-        Bytes.concat(
-          Uint8Array.of(basis.direction === "client" ? 1 : 2),
-          uint64(basis.count),
-          uint64(slot),
-          Uint8Array.of(msgId % msgIdModulus),
-          Bytes.utf8(basis.account)
-        )
-      ).subarray(0, 18)
-    )
-  )
+  nonceOver(mac, octetsOf(basis, slot), msgId)
 
-/** All 16 nonces that a challenge of this slot or the last one can have carried. A verifier tries every one of them always. */
+/**
+ * All 16 nonces that a challenge of this slot or the last one can have carried: first the eight of this slot, by MsgID modulo 8. A
+ * verifier tries every one of them always.
+ */
 export const candidates = (mac: ServerMac, basis: Basis, slot: number): ReadonlyArray<Uint8Array> => {
   const out: Array<Uint8Array> = []
   for (const each of [slot, slot - 1]) {
-    for (let msgId = 0; msgId < msgIdModulus; msgId++) out.push(derive(mac, basis, Math.max(each, 0), msgId))
+    const octets = octetsOf(basis, Math.max(each, 0))
+    for (let msgId = 0; msgId < msgIdModulus; msgId++) out.push(nonceOver(mac, octets, msgId))
   }
   return out
 }

@@ -66,14 +66,11 @@ const make = Effect.gen(function* () {
       const derived = yield* vault
         .use(key, purpose, (secret) => {
           const mac: ChallengeNonce.ServerMac = (data) => secret.hmac("sha256", data)
-          const current = Array.from({ length: ChallengeNonce.msgIdModulus }, (_, msgId) =>
-            ChallengeNonce.derive(mac, basis, slot, msgId)
-          )
-          return { current, all: ChallengeNonce.candidates(mac, basis, slot) }
+          return ChallengeNonce.candidates(mac, basis, slot)
         })
         .pipe(Effect.catchTags({ KeyNotFound: Effect.die, KeyUnreadable: Effect.die, WrongPurpose: Effect.die }))
-      const challenge = (msgId: number) => derived.current[msgId % ChallengeNonce.msgIdModulus]!
-      return { count, stored, own, candidates: [stored, ...derived.all], challenge }
+      const challenge = (msgId: number) => derived[msgId % ChallengeNonce.msgIdModulus]!
+      return { count, stored, own, candidates: [stored, ...derived], challenge }
     }),
     commit: (name: string, count: number, next: Uint8Array) =>
       write(sad, handedOut(name), next, count === 0 ? "absent" : count),
