@@ -87,6 +87,7 @@ describePeer("PostgreSQL server", [...postgresPrograms, "pg_basebackup", "pg_dum
               args: ["-D", `${folder}/data`, "-p", String(port), "-h", loopback, "-k", folder],
               unprivileged: true,
               timeout: 30_000,
+              grace: 200, // its clients are still there
               ready: /ready to accept read-only connections/
             })
           ),

@@ -40,8 +40,7 @@ const workAndDie = async (place: string, first: number, enough: number): Promise
 
 /**
  * Kills `lives` processes, or as many as `KILL_RUNS` says, in the middle of 1,000 acceptances by the empty store `layer`, which
- * they find at `place`; fails when
- * one of those is forgotten or half done, or a number was given to a sender twice.
+ * they find at `place`; fails when one of those is forgotten or half done, or a number was given to a sender twice.
  */
 export const survivesKills = <E>(place: string, layer: Layer.Layer<Store, E>, lives: number) =>
   Effect.gen(function* () {

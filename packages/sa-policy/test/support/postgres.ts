@@ -62,6 +62,8 @@ export const startPostgres = async (settings: ReadonlyArray<string> = []): Promi
       await server?.kill()
     },
     stop: async () => {
+      // SIGTERM would wait for the clients
+      await run("pg_ctl", ["stop", "-m", "fast", "-D", `${folder}/data`], { unprivileged: true })
       await server?.stop()
     },
     psql: async (sql) => {

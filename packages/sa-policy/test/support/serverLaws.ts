@@ -71,15 +71,15 @@ export const serverLaws = (server: () => StoreServer): void => {
               const number = next++
               const effect = putRecord("effects", String(number), Uint8Array.of(1), "absent")
               return Effect.andThen(
-                Effect.match(store.transact([accept(id, number), effect], moment), {
-                  onSuccess: () => void accepted.add(number),
-                  onFailure: (error) =>
-                    void failures.push({
-                      tag: error._tag,
-                      retryable: error._tag === "Unavailable" ? error.retryable : undefined
-                    })
+                Effect.matchEffect(store.transact([accept(id, number), effect], moment), {
+                  onSuccess: () => Effect.sync(() => accepted.add(number)),
+                  onFailure: (error) => {
+                    const retryable = error._tag === "Unavailable" ? error.retryable : undefined
+                    failures.push({ tag: error._tag, retryable })
+                    return Effect.sleep(20)
+                  }
                 }),
-                Effect.sleep(1)
+                Effect.sleep(2)
               )
             },
             step: () => undefined
@@ -127,7 +127,7 @@ export const serverLaws = (server: () => StoreServer): void => {
     "forgets nothing that it acknowledged when its clients are killed",
     () => {
       const name = fresh()
-      return survivesKills(server().place(name), server().layer(name), 3)
+      return survivesKills(server().place(name), server().layer(name), 2)
     },
     60_000
   )
