@@ -23,11 +23,11 @@ import * as Table from "./Table.ts"
 
 const defaultPolicy = fileURLToPath(new URL("../policy.yaml", import.meta.url))
 
-const introduce = (ready: ReadyFile.Ready, titles: ReadonlyArray<readonly [string, string]>) =>
+const introduce = (ready: ReadyFile.Ready, titles: ReadonlyArray<ReadonlyArray<string>>) =>
   Console.log(
     [
       "",
-      Table.print(["server", "address"], titles),
+      Table.print(["server", "address", "name"], titles),
       "",
       Table.print(
         ["account", "device", "secret", "modes", "server credentials"],
@@ -87,7 +87,7 @@ const serve = Effect.fnUntraced(function* (options: Options) {
     yield* introduce(
       ready,
       started.flatMap(({ title, endpoints }) =>
-        Object.entries(endpoints).map(([name, url]) => [`${name} (${title})`, url] as const)
+        Object.entries(endpoints).map(([name, url]) => [`${name} (${title})`, url, ready.names[name] ?? ""])
       )
     )
     if (options.readyFile !== undefined) yield* ReadyFile.write(options.readyFile, ready)

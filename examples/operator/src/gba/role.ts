@@ -259,7 +259,7 @@ export const start = Effect.fnUntraced(function* (options: Options, ca: Developm
         nafPsk: `https://${at(nafPsk)}/`,
         zn: `https://${at(zn)}${Nbsp.PATH}`
       },
-      names,
+      names: { ...names, ub: names.bsf, zn: names.bsf },
       accounts: [],
       subscribers: demoSubscribers.map(told),
       stories: stories({
