@@ -25,6 +25,10 @@ export interface Content {
   readonly commands: ReadonlyArray<Command>
 }
 
+/** Where more follows, that is the answer to Alert 1222: a Status beside it could take all the room, message after message. */
+const requestsForMore = ({ body }: SyncMl): ReadonlyArray<string> =>
+  body.commands.flatMap((command) => (command._tag === "Alert" && command.data === "1222" ? [command.cmdId] : []))
+
 const one = (command: Command): Unit => ({ commands: [command] })
 
 /** Gives statuses and alerts of ours the smallest numbers that no command has. */
@@ -57,7 +61,11 @@ export const answer = (
   sizeOf: (body: SyncBody) => number
 ): { readonly body: SyncBody; readonly pending: Pending } => {
   const max = maxMsgSizeOf(message, pending.max)
-  const told = message.hdr.noResp === true ? [] : statuses.map((status) => one({ ...status, cmdId: "" }))
+  const asking = new Set(pending.later.length === 0 ? [] : requestsForMore(message))
+  const told =
+    message.hdr.noResp === true
+      ? []
+      : statuses.filter(({ cmdRef }) => !asking.has(cmdRef)).map((status) => one({ ...status, cmdId: "" }))
   const waiting = [...pending.later, ...commands.map(one)]
   const bodyOf = (units: ReadonlyArray<Unit>, final: boolean): SyncBody => ({
     commands: numbered(header, units),

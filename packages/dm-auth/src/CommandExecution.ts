@@ -134,9 +134,9 @@ const atomic = Effect.fnUntraced(function* (place: Place, command: Extract<Comma
   return [{ commands: [...statusOf(place, command, good ? ok : atomicFailed), ...inner] }]
 })
 
-/** Alert 1100 is shown to nobody here; 1222 is an answer by itself; the questions to a user need one. */
+/** Alert 1100 is shown to nobody here; the questions to a user need one. */
 const alertStatus = (data: string | undefined): string =>
-  data === "1100" || data === "1200" || data === "1201" || data === "1222" ? ok : notSupported
+  data === "1100" || data === "1200" || data === "1201" ? ok : notSupported
 
 const execute = (place: Place, command: Command): Effect.Effect<ReadonlyArray<Unit>> => {
   const only = (data: string): Effect.Effect<ReadonlyArray<Unit>> =>
@@ -159,7 +159,8 @@ const execute = (place: Place, command: Command): Effect.Effect<ReadonlyArray<Un
     case "Atomic":
       return atomic(place, command)
     case "Alert":
-      return only(alertStatus(command.data))
+      // what is still to be said answers Alert 1222: a Status beside it could take all the room, message after message
+      return command.data === "1222" ? Effect.succeed([]) : only(alertStatus(command.data))
     case "Invalid":
       return only(incomplete)
     case "Copy":

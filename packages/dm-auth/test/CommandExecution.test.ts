@@ -145,7 +145,6 @@ describe("commands on the tree of a device", () => {
 
   for (const [data, code] of [
     ["1100", "200"],
-    ["1222", "200"],
     ["1101", "406"],
     ["1102", "406"],
     ["1103", "406"],
@@ -156,6 +155,10 @@ describe("commands on the tree of a device", () => {
       run(Effect.map(answers(alert(1, data!)), (told) => assert.deepStrictEqual(told, [`1 ${code}`])))
     )
   }
+
+  it.effect("Alert 1222 is answered by what follows", () =>
+    run(Effect.map(answers(alert(1, "1222")), (told) => assert.deepStrictEqual(told, [])))
+  )
 
   it.effect("NoResp of a command: no Status, but Results", () =>
     run(
