@@ -52,7 +52,7 @@ const atNafPsk = async (
 const flipped = (hex: string) => (hex.startsWith("0") ? "1" : "0") + hex.slice(1)
 
 describePeer("curl, osmo-auc-gen and openssl at the operator", ["curl", "osmo-auc-gen", "openssl"], () => {
-  it("[SEC_CF-AUTH-001, SEC_CF-KEM-001] bootstrap and use both application servers, before a restart and after it", {
+  it("[SEC_CF-AUTH-001, SEC_CF-KEM-001] bootstrap and use both application servers, before the operator is killed and after it started again", {
     timeout: 120_000
   }, async () => {
     const data = temporaryFolder()
@@ -90,6 +90,7 @@ describePeer("curl, osmo-auc-gen and openssl at the operator", ["curl", "osmo-au
       const s = Buffer.from(input(made, ready.names.nafPsk, "0100000007"))
       assert.include(peer.output(), `IMPI    ${Buffer.from(made.impi).toString("hex")}`)
       assert.include(shown, s.subarray(-21, -2).toString("hex"))
+      await peer.kill()
     }
     await using again = await startOperator(data)
     const { ready } = again

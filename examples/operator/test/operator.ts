@@ -21,6 +21,8 @@ export interface Ready {
 /** Starts the operator on free ports and waits for its ready file. */
 export const startOperator = async (data: string = temporaryFolder(), ...args: ReadonlyArray<string>) => {
   const readyFile = Path.join(data, "ready.json")
+  // one that was killed has left its own
+  Fs.rmSync(readyFile, { force: true })
   const peer = await startPeer({
     program: process.execPath,
     args: [...node, "--port", "0", "--data", data, "--ready-file", readyFile, ...args],

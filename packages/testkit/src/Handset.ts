@@ -130,7 +130,7 @@ export const make = Effect.fnUntraced(function* (options: HandsetOptions) {
     const once = Effect.scoped(psk(call, version))
     return once.pipe(
       Effect.catchTag("HttpFailure", (failure) =>
-        failure.kind === "connect" ? Effect.fail(failure) : Effect.andThen(ue.renew, once)
+        failure.kind === "tls" ? Effect.andThen(ue.renew, once) : Effect.fail(failure)
       )
     )
   }
