@@ -168,6 +168,22 @@ describe("an application server that misbehaves", () => {
   )
 })
 
+describe("a redirection", () => {
+  it.live("is told to the application and not followed: the next server would get credentials of this one", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const { hosts } = yield* servers({
+        ua: (handler) => Misbehaving.server(handler, Misbehaving.redirect(`http://${otherName}/`))
+      })
+      const asked: Array<string> = []
+      const phone = yield* handset(hosts, { onExchange: ({ url }) => asked.push(url) })
+      const answer = yield* phone.request(get(`http://${nafName}/`))
+      assert.strictEqual(answer.status, 302)
+      assert.deepStrictEqual(asked, [`http://${nafName}/`])
+    }).pipe(Effect.scoped, Effect.provide(world()))
+  )
+})
+
 describe("a handset that misbehaves", () => {
   it.live(
     "[SEC_CF-INTE-001, SEC_CF-AUTH-003] is refused by the application server: content and every part of the credentials are covered",
