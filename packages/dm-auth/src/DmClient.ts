@@ -33,7 +33,7 @@ import { type DmServerAccount, DmServers, enabler } from "./DmServers.ts"
 import { defaultLimits, type Limits } from "./Malformed.ts"
 import { headerStatus, msgIdOf, shownOf } from "./MessageFacts.ts"
 import * as MessageMac from "./MessageMac.ts"
-import { maxMsgSizeOf, numbered, split, type Unit } from "./MessageSplit.ts"
+import { asksForMore, maxMsgSizeOf, numbered, split, type Unit } from "./MessageSplit.ts"
 import { describe } from "./MessageSummary.ts"
 import type { StoredNonce } from "./StoredNonce.ts"
 import type { Command, SyncMl } from "./SyncMl.ts"
@@ -197,7 +197,9 @@ const make = (options: DmClientOptions) =>
           last === undefined || server === undefined || content === "next"
             ? []
             : refuseAll(last.message, server.status < 300 ? "215" : `${server.status}`)
-        const hold = content === "next" && last?.message.body.final !== true
+        // the server has not closed its package, nor does it wait for the rest of ours
+        const hold =
+          content === "next" && last !== undefined && last.message.body.final !== true && !asksForMore(last.message)
         const units =
           content === "status" ? refused : content === "repeat" ? [...refused, ...said] : hold ? [more] : outbox
         const messageOf = (now: ReadonlyArray<Unit>, final: boolean): SyncMl => ({
