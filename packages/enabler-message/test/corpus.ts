@@ -1,8 +1,8 @@
+import { Redacted } from "effect"
 import type { Table } from "../src/index.ts"
 import { Wbxml, Xml } from "../src/index.ts"
 import { type ClientActivationRequest, dcd } from "./dcd.ts"
 import { dpe } from "./dpe.ts"
-import { Redacted } from "effect"
 import { got, utf8 } from "./support.ts"
 
 export const activation: Table.MessageOf<typeof ClientActivationRequest> = {

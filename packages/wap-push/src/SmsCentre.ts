@@ -14,7 +14,7 @@ import * as Scope from "effect/Scope"
 import { BearerError, type Delivery } from "./Bearer.ts"
 import type { ShortMessage } from "./ShortMessage.ts"
 import { userDataCapacity } from "./ShortMessage.ts"
-import { SmsLink, type SmsAccepted, type SmsSubmission } from "./SmsLink.ts"
+import { type SmsAccepted, SmsLink, type SmsSubmission } from "./SmsLink.ts"
 
 export interface SmsCentreOptions {
   /** Messages that wait in all; 10,000. */

@@ -29,7 +29,7 @@ import * as Ks from "./Ks.ts"
 import type { GbaType } from "./Nbsp.ts"
 
 /** The purposes of the keys. */
-export const purposes = { vector: keyPurpose("gba/vector"), ks: keyPurpose("gba/ks") } as const
+const purposes = { vector: keyPurpose("gba/vector"), ks: keyPurpose("gba/ks") } as const
 
 const TMPI = "gba/tmpi"
 const scope = { enabler: "gba", interface: "Ub", direction: "both" } as const

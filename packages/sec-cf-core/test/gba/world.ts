@@ -70,7 +70,7 @@ export const client = (
     }
   })
 
-export const cardLayer = (usim: Usim.Usim = Usim.make(f)) => Layer.effect(AkaCard, Cards.makeMemory(usim))
+const cardLayer = (usim: Usim.Usim = Usim.make(f)) => Layer.effect(AkaCard, Cards.makeMemory(usim))
 
 const sha1 = (data: Uint8Array) => new Uint8Array(createHash("sha1").update(data).digest())
 

@@ -4,6 +4,8 @@
  * @spec SMPP 3.4 4.4, 4.6, 5.2
  * @layer binding
  */
+
+import * as Result from "effect/Result"
 import type { Pdu } from "smpp"
 import { type DeliveryReceipt, parseReceipt, receiptStatuses } from "../DeliveryReceipt.ts"
 import { pack, toSeptets } from "../Gsm7.ts"
@@ -12,7 +14,6 @@ import { alphabetOf, type ShortMessage, type SmsAddress, userDataCapacity } from
 import { formatRelative } from "../SmppTime.ts"
 import type { SmsSubmission } from "../SmsLink.ts"
 import { encodeUdh } from "../Udh.ts"
-import * as Result from "effect/Result"
 
 /** command_status. */
 export const status = {

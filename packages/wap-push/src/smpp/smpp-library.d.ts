@@ -39,6 +39,7 @@ declare module "smpp" {
     readonly connect: (options: Tls.ConnectionOptions & { readonly tls?: boolean }) => Session
     readonly createServer: (options: Tls.TlsOptions, onSession: (session: Session) => void) => Server
   }
+
   export type { Pdu, Server, Session }
   export default smpp
 }
