@@ -84,7 +84,7 @@ export interface Revocation {
 }
 
 /** What {@link SecurityAssociation} allows at most. */
-export const limits = { id: 255, mechanism: 64, wireId: 64, attributes: 4096, keys: 16 } as const
+const limits = { id: 255, mechanism: 64, wireId: 64, attributes: 4096, keys: 16 } as const
 
 const loneSurrogate = /\p{Surrogate}/u
 
