@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { DeviceTree, TreeAnswer, TreeRequest } from "./DeviceTree.ts"
 import type { Item } from "./Item.ts"
 import type { Unit } from "./MessageSplit.ts"
-import type { Command, Results, Status, SyncMl } from "./SyncMl.ts"
+import { type Command, nameOf, type Results, type Status, type SyncMl } from "./SyncMl.ts"
 
 type Tree = DeviceTree["Service"]
 
@@ -23,8 +23,6 @@ const notSupported = "406"
 const tooLarge = "413"
 const notExecuted = "215"
 const atomicFailed = "507"
-
-const nameOf = (command: Command): string => (command._tag === "Invalid" ? command.cmd : command._tag)
 
 /** The Status of `command`; none where nobody wants to hear it. */
 const statusOf = ({ message }: Place, command: Command, data: string, targetRef?: string): ReadonlyArray<Status> => {
@@ -183,18 +181,3 @@ export const executeAll = (tree: Tree, server: string, message: SyncMl): Effect.
     Effect.forEach(message.body.commands, (command) => execute({ tree, server, message }, command)),
     (units) => units.flat().filter(({ commands }) => commands.length > 0)
   )
-
-/** Answers to the commands of `message` where none of them is executed. */
-export const refuseAll = (message: SyncMl, status: string): ReadonlyArray<Unit> =>
-  message.body.commands.flatMap((command) => {
-    if (command._tag === "Status" || command._tag === "Results") return []
-    const given: Status = {
-      _tag: "Status",
-      cmdId: "",
-      msgRef: message.hdr.msgId,
-      cmdRef: command.cmdId,
-      cmd: nameOf(command),
-      data: status
-    }
-    return [{ commands: [given] }]
-  })

@@ -6,7 +6,7 @@
  */
 import { ClientGuard, Identity, type Level, Primitives, SecurityEvents, Spd } from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"
-import { HttpExchange, HttpHandler } from "@oma/sa-policy/http"
+import { HttpHandler } from "@oma/sa-policy/http"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -19,21 +19,22 @@ import * as Semaphore from "effect/Semaphore"
 import { headerStatusOf } from "./AnswerMessage.ts"
 import { bounded } from "./Bounded.ts"
 import * as ChallengeNonce from "./ChallengeNonce.ts"
-import { assumedOf, factsOf, judgeConnection, originOf, type Place, transportProofs } from "./ClientConnection.ts"
-import { executeAll, refuseAll } from "./CommandExecution.ts"
+import { answerOf, type Received, read } from "./ClientAnswer.ts"
+import { assumedOf, judgeConnection, type Place, transportProofs } from "./ClientConnection.ts"
+import { type Outbox, plan } from "./ClientPackage.ts"
+import { executeAll } from "./CommandExecution.ts"
 import * as Cred from "./Cred.ts"
 import { DeviceTree } from "./DeviceTree.ts"
 import { type DmClientPolicy, defaultClientPolicy } from "./DmAuthPolicy.ts"
 import type { DmAuthType } from "./DmAuthType.ts"
 import * as Machine from "./DmClientAuth.ts"
-import { type DmClientError, TransportRefused, UnknownServer, UnusableAnswer } from "./DmClientError.ts"
+import { type DmClientError, UnknownServer, UnusableAnswer } from "./DmClientError.ts"
 import { aborts } from "./DmHandler.ts"
 import { clientInterface, clientPolicy } from "./DmPolicy.ts"
 import { type DmServerAccount, DmServers, enabler } from "./DmServers.ts"
 import { defaultLimits, type Limits } from "./Malformed.ts"
-import { headerStatus, msgIdOf, shownOf } from "./MessageFacts.ts"
 import * as MessageMac from "./MessageMac.ts"
-import { asksForMore, maxMsgSizeOf, numbered, split, type Unit } from "./MessageSplit.ts"
+import { maxMsgSizeOf, numbered, type Unit } from "./MessageSplit.ts"
 import { describe } from "./MessageSummary.ts"
 import type { StoredNonce } from "./StoredNonce.ts"
 import type { Command, SyncMl } from "./SyncMl.ts"
@@ -114,15 +115,7 @@ interface Packet {
   readonly hmacHeader?: string
 }
 
-interface Received {
-  readonly message: SyncMl
-  readonly octets: Uint8Array
-  readonly hmacHeader?: string
-  readonly connection: HttpExchange.HttpAnswer["connection"]
-}
-
 const busy: ReadonlySet<number> = new Set([429, 502, 503, 504])
-const more: Unit = { commands: [{ _tag: "Alert", cmdId: "", data: "1222" }] }
 
 const make = (options: DmClientOptions) =>
   Effect.gen(function* () {
@@ -165,9 +158,7 @@ const make = (options: DmClientOptions) =>
       const items = yield* tree.deviceInfo
       const package1: ReadonlyArray<Unit> = [{ commands: [alert, { _tag: "Replace", cmdId: "", items }] }]
 
-      /** What is still to be said in this package, and what the last message said beside statuses of headers. */
-      let outbox: ReadonlyArray<Unit> = package1
-      let said: ReadonlyArray<Unit> = []
+      let outbox: Outbox = { waiting: package1, said: [] }
       let peerMax = Number.POSITIVE_INFINITY
       let last: Received | undefined
       let packet: Packet | undefined
@@ -185,7 +176,8 @@ const make = (options: DmClientOptions) =>
       }
 
       /** The message that the machine asks for. What finds no room in it waits in the outbox. */
-      const compose = Effect.fnUntraced(function* ({ content, msgId, own, server, target }: Machine.Outgoing) {
+      const compose = Effect.fnUntraced(function* (outgoing: Machine.Outgoing) {
+        const { content, msgId, own, server, target } = outgoing
         const made = own === undefined ? undefined : yield* servers.own(serverId, own)
         const inCred = made !== undefined && own !== undefined && own.type !== "syncml:auth-MAC"
         const first = content === "package 1" || content === "repeat"
@@ -193,15 +185,6 @@ const make = (options: DmClientOptions) =>
           last === undefined || server === undefined
             ? []
             : [headerStatusOf(last.message.hdr, server.status, server.chal)]
-        const refused =
-          last === undefined || server === undefined || content === "next"
-            ? []
-            : refuseAll(last.message, server.status < 300 ? "215" : `${server.status}`)
-        // the server has not closed its package, nor does it wait for the rest of ours
-        const hold =
-          content === "next" && last !== undefined && last.message.body.final !== true && !asksForMore(last.message)
-        const units =
-          content === "status" ? refused : content === "repeat" ? [...refused, ...said] : hold ? [more] : outbox
         const messageOf = (now: ReadonlyArray<Unit>, final: boolean): SyncMl => ({
           hdr: {
             verDtd: "1.2",
@@ -215,10 +198,10 @@ const make = (options: DmClientOptions) =>
           },
           body: { commands: [...header, ...numbered(now, header.length + 1)], ...(final ? { final } : {}) }
         })
-        const { later, now } = split(units, (some) => sizeOf(messageOf(some, true)), peerMax)
-        if (content === "package 1" || (content === "next" && !hold)) outbox = later
-        if (content === "package 1" || content === "next") said = now
-        const message = messageOf(now, later.length === 0 && !hold)
+        const measure = (units: ReadonlyArray<Unit>) => sizeOf(messageOf(units, true))
+        const planned = plan(outbox, outgoing, last?.message, measure, peerMax)
+        outbox = planned.outbox
+        const message = messageOf(planned.now, planned.final)
         const octets = yield* encode(message)
         if (made === undefined || inCred) return { url: target, message, octets }
         const mac = MessageMac.encode(made.octets(octets))
@@ -237,48 +220,6 @@ const make = (options: DmClientOptions) =>
           again,
           ...(seen.hmacHeader === undefined ? {} : { hmacHeader: seen.hmacHeader })
         })
-
-      const read = (url: string, answer: HttpExchange.HttpAnswer): Result.Result<Received, DmClientError> => {
-        const unusable = (clause: string) => Result.fail(new UnusableAnswer({ clause }))
-        if (answer.status !== 200) return Result.fail(new TransportRefused({ status: answer.status, url }))
-        const type = SyncMlCodec.mediaType(HttpExchange.fieldOf(answer.fields, "content-type") ?? "")
-        if (type?.representation !== representation) return unusable("the answer comes in the type of the request")
-        const macs = HttpExchange.fieldsOf(answer.fields, headerName)
-        if (macs.length > 1) return unusable(`one ${headerName} at most`)
-        const decoded = SyncMlCodec.decode(type, answer.body, limits)
-        if (Result.isFailure(decoded)) return unusable(decoded.failure.message)
-        const { message, octets } = decoded.success
-        if (message.hdr.sessionId !== sessionId) return unusable("SessionID is that of the session")
-        if (msgIdOf(message) === undefined) return unusable("MsgID is a number from 1")
-        const { connection } = answer
-        return Result.succeed({
-          message,
-          octets,
-          connection,
-          ...(macs[0] === undefined ? {} : { hmacHeader: macs[0] })
-        })
-      }
-
-      /** What the answer `got` to `packet` is to the machine. */
-      const answeredBy = (sentPacket: Packet, got: Received): Result.Result<Machine.ReceivedAnswer, DmClientError> => {
-        const { connection, hmacHeader = "", message, octets } = got
-        const status = headerStatus(message, sentPacket.message.hdr.msgId)
-        const { respUri } = message.hdr
-        if (respUri !== undefined && !URL.canParse(respUri, sentPacket.url)) {
-          return Result.fail(new UnusableAnswer({ clause: "DM RepPro, RespURI is a URI" }))
-        }
-        const uri = respUri === undefined ? undefined : new URL(respUri, sentPacket.url).href
-        return Result.succeed({
-          msgId: msgIdOf(message) ?? 0,
-          fingerprint: sha256(Bytes.concat(octets, Bytes.utf8(`\n${hmacHeader}`))),
-          connection: factsOf(connection),
-          shown: shownOf(message, got.hmacHeader),
-          hasCommands: outbox.length > 0 || message.body.commands.some(({ _tag }) => _tag !== "Status"),
-          final: message.body.final === true,
-          ...(status === undefined ? {} : { status }),
-          ...(uri === undefined ? {} : { respUri: { uri, sameOrigin: originOf(uri) === originOf(sentPacket.url) } })
-        })
-      }
 
       /** Sends a packet. `undefined` where no answer came. */
       const transmit = Effect.fnUntraced(function* (out: Packet, again: boolean) {
@@ -304,7 +245,7 @@ const make = (options: DmClientOptions) =>
             )
           )
         if (answer === undefined || busy.has(answer.status)) return undefined
-        const got = yield* Effect.fromResult(read(out.url, answer))
+        const got = yield* Effect.fromResult(read({ url: out.url, sessionId, representation, limits }, answer))
         received += 1
         yield* tell("received", out.url, got, false)
         return got
@@ -314,12 +255,11 @@ const make = (options: DmClientOptions) =>
       const accept = Effect.gen(function* () {
         if (identity !== undefined || last === undefined) return
         const { connection } = last
+        const all = [...proofs, ...transportProofs(connection, yield* Clock.currentTimeMillis, account.address)]
         if (entry === undefined || spd === undefined) {
-          const [proof] = [...proofs, ...transportProofs(connection, yield* Clock.currentTimeMillis, account.address)]
-          identity = proof?.identity ?? Identity.anonymous
+          identity = all[0]?.identity ?? Identity.anonymous
           return
         }
-        const all = [...proofs, ...transportProofs(connection, yield* Clock.currentTimeMillis, account.address)]
         identity = yield* ClientGuard.judge(clientInterface, connection, all).pipe(
           Effect.provideService(Spd.Spd, spd),
           Effect.provideService(SecurityEvents.SecurityEvents, events),
@@ -338,7 +278,9 @@ const make = (options: DmClientOptions) =>
       const exchange = Effect.fnUntraced(function* (out: Packet, again: boolean) {
         const got = yield* transmit(out, again)
         if (got === undefined) return void queue.push(Machine.Event.Lost())
-        const answer = yield* Effect.fromResult(answeredBy(out, got))
+        const answer = yield* Effect.fromResult(
+          answerOf(sha256, got, out.url, out.message.hdr.msgId, outbox.waiting.length > 0)
+        )
         if (aborts(got.message)) return void queue.push(Machine.Event.Aborted())
         last = got
         peerMax = maxMsgSizeOf(got.message, peerMax)
@@ -399,7 +341,8 @@ const make = (options: DmClientOptions) =>
               break
             case "Deliver": {
               yield* accept
-              if (last !== undefined) outbox = [...outbox, ...(yield* executeAll(tree, serverId, last.message))]
+              const done = last === undefined ? [] : yield* executeAll(tree, serverId, last.message)
+              outbox = { ...outbox, waiting: [...outbox.waiting, ...done] }
               queue.push(Machine.Event.Next())
               break
             }

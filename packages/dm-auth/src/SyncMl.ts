@@ -255,3 +255,6 @@ export const statusCode = (status: Status): number | undefined =>
 /** Whether `status` answers the header. */
 export const isHeaderStatus = (status: Status): boolean =>
   status.cmdRef === "0" || (status.cmdRef === "" && status.cmd === "SyncHdr")
+
+/** The element name of `command`, as Status names it in Cmd. */
+export const nameOf = (command: Command): string => (command._tag === "Invalid" ? command.cmd : command._tag)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { CommandExecution, DeviceTree, type SyncMl } from "../src/index.ts"
+import { CommandExecution, CommandRefusal, DeviceTree, type SyncMl } from "../src/index.ts"
 import { description } from "./clientStack.ts"
 import { document, xml } from "./codec.ts"
 
@@ -172,7 +172,7 @@ describe("commands on the tree of a device", () => {
 
   it("commands of a server that is not believed get its status and nothing else", () => {
     const message = xml(document(`${command("Get", 1, item("./DevInfo/Man"))}${alert(2, "1100")}<Final/>`))
-    const units = CommandExecution.refuseAll(message, "401")
+    const units = CommandRefusal.refuseAll(message, "401")
     assert.deepStrictEqual(
       units.flatMap(({ commands }) => commands.map(told)),
       ["1 401", "2 401"]
