@@ -24,6 +24,7 @@ describe("npm start -- --once", () => {
     for (const clause of [
       "TS 29.109 5.2: the NAF is entitled to the name that it gives",
       "TS 29.109 6.2: 5401 IDENTITY_UNKNOWN",
+      "key expired  [TS 24.109 5.2]",
       "RFC 7616 3.4 nc, 5.5: each count of a nonce is good for one request",
       "RFC 7616 3.4.6: the response is the one computed here"
     ]) {

@@ -178,10 +178,17 @@ export const make = Effect.fnUntraced(function* (options: NafKeysOptions) {
   ): Effect.Effect<NafKey | undefined, ZnRefused | Unavailable> => {
     const name = nameOf(btid, nafId, kind)
     const ended = Effect.succeed(undefined)
+    const asked = fetch(btid, nafId, kind, name).pipe(
+      Effect.catchTag(["SaNotFound", "SaExpired", "SaRevoked", "SaOutOfScope"], () => ended)
+    )
     return kept(btid, name).pipe(
-      Effect.catchTag(["SaNotFound", "SaExpired"], () =>
-        fetch(btid, nafId, kind, name).pipe(
-          Effect.catchTag(["SaNotFound", "SaExpired", "SaRevoked", "SaOutOfScope"], () => ended)
+      Effect.catchTag("SaNotFound", () => asked),
+      // what the bootstrapping server does not know any more was known here: it has ended
+      Effect.catchTag("SaExpired", () =>
+        Effect.catchIf(
+          asked,
+          (error) => error._tag === "ZnRefused" && error.reason === "transaction identifier invalid",
+          () => ended
         )
       ),
       Effect.catchTag(["SaRevoked", "SaOutOfScope"], () => ended)
