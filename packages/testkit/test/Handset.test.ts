@@ -168,6 +168,26 @@ describe("an application server that misbehaves", () => {
   )
 })
 
+describe("a key that has ended", () => {
+  it.live("is answered with a challenge, also right after it was used, and the handset bootstraps anew", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const { hosts } = yield* servers()
+      const settings = yield* GussSource.GussSource
+      const sent: Array<HttpHandler.HttpCall> = []
+      const phone = yield* handset(hosts, { onExchange: (call) => sent.push(call) })
+      yield* settings.put({ impi: phone.impi, uiccType: "GBA", lifetime: 1, uss: [] })
+      yield* phone.request(get(`http://${nafName}/`))
+      const before = yield* phone.ue.current
+      const credentials = sent.at(-1)!
+      yield* Effect.sleep(1100)
+      assert.strictEqual((yield* phone.network.client.call(credentials)).status, 401)
+      assert.strictEqual((yield* phone.request(get(`http://${nafName}/`))).status, 200)
+      assert.notStrictEqual((yield* phone.ue.current)?.btid, before?.btid)
+    }).pipe(Effect.scoped, Effect.provide(world()))
+  )
+})
+
 describe("a redirection", () => {
   it.live("is told to the application and not followed: the next server would get credentials of this one", () =>
     Effect.gen(function* () {
@@ -202,9 +222,7 @@ describe("a handset that misbehaves", () => {
         const answer = yield* phone.request(put("one"))
         assert.strictEqual(text(answer), `${phone.impi} by gba one`)
         const honest = sent.at(-1)!
-        const { origin } = new URL(honest.url)
-        const client = yield* handset({ ...hosts, "127.0.0.1": new URL(origin).host })
-        const ask = (call: HttpHandler.HttpCall) => Effect.map(client.network.client.call(call), ({ status }) => status)
+        const ask = (call: HttpHandler.HttpCall) => Effect.map(phone.network.client.call(call), ({ status }) => status)
         const next = Misbehaving.count("00000007")
         const response = (call: HttpHandler.HttpCall) => HttpExchange.fieldOf(call.fields, "authorization") ?? ""
         assert.include(response(honest), "qop=auth-int")
@@ -220,7 +238,7 @@ describe("a handset that misbehaves", () => {
         ] as const) {
           assert.strictEqual(yield* ask(change(honest)), status, name)
         }
-        assert.strictEqual(reached, 2)
+        assert.strictEqual(reached, 2) // Ub, and the honest request
       }).pipe(Effect.scoped, Effect.provide(world()))
   )
 })

@@ -149,11 +149,7 @@ const lastAuthorised = (phone: Phone): HttpHandler.HttpCall =>
   phone.seen.findLast(({ call }) => HttpExchange.fieldOf(call.fields, "authorization") !== undefined)!.call
 
 /** Sends `call` as it is, past the handset's own logic. */
-const sendAgain = (ground: Ground, phone: Phone, call: HttpHandler.HttpCall) =>
-  must(
-    "an answer",
-    phone.network.client.call({ ...call, url: call.url.replace(ground.hosts[ground.names.naf]!, ground.names.naf) })
-  )
+const sendAgain = (phone: Phone, call: HttpHandler.HttpCall) => must("an answer", phone.network.client.call(call))
 
 const expired = (ground: Ground) =>
   story(
@@ -166,7 +162,7 @@ const expired = (ground: Ground) =>
       const call = lastAuthorised(phone)
       yield* Effect.sleep(Math.max(0, notAfter - (yield* Clock.currentTimeMillis)) + 50)
       yield* tell.note("the lifetime of Ks is over")
-      const refused = yield* sendAgain(ground, phone, call)
+      const refused = yield* sendAgain(phone, call)
       const challenge = HttpExchange.fieldsOf(refused.fields, "www-authenticate")[0] ?? ""
       yield* tell.holds(
         "the server asks for a new bootstrapping",
@@ -185,9 +181,9 @@ const replayed = (ground: Ground) =>
     Effect.fnUntraced(function* (tell) {
       const phone = yield* switchOn(ground, tell, first)
       yield* must("an answer", phone.request(get(`https://${ground.names.naf}/`)))
-      const again = yield* sendAgain(ground, phone, lastAuthorised(phone))
+      const again = yield* sendAgain(phone, lastAuthorised(phone))
       yield* tell.holds("the very same request is not served twice", again.status === 401, `${again.status}`)
-      const forged = yield* sendAgain(ground, phone, Misbehaving.count("00000009")(lastAuthorised(phone)))
+      const forged = yield* sendAgain(phone, Misbehaving.count("00000009")(lastAuthorised(phone)))
       yield* tell.holds("nor with a count that the response does not cover", forged.status === 401, `${forged.status}`)
     })
   )
