@@ -21,6 +21,7 @@ export const nothing: Pending = { later: [], max: Number.POSITIVE_INFINITY }
 export interface Content {
   /** The Status for SyncHdr. It stands in every message. */
   readonly header: Status
+  /** Those of the commands, as far as the client wants to hear them (NoResp). */
   readonly statuses: ReadonlyArray<Status>
   readonly commands: ReadonlyArray<Command>
 }
@@ -49,10 +50,9 @@ const numbered = (header: Status, units: ReadonlyArray<Unit>): ReadonlyArray<Com
 /**
  * The body of the answer to `message`, and what is remembered. `sizeOf` gives the octets of the answer with a body.
  *
- * A client that has not closed its package gets its statuses and Alert 1222; commands of the server wait until it has. With NoResp in
- * the header no command gets a Status; that of the header stays, as authentication is told in it.
+ * A client that has not closed its package gets its statuses and Alert 1222; commands of the server wait until it has.
  *
- * @spec DM Protocol 1.2, large packages; DM RepPro, MaxMsgSize, Final, NoResp
+ * @spec DM Protocol 1.2, large packages; DM RepPro, MaxMsgSize, Final
  */
 export const answer = (
   pending: Pending,
@@ -62,10 +62,7 @@ export const answer = (
 ): { readonly body: SyncBody; readonly pending: Pending } => {
   const max = maxMsgSizeOf(message, pending.max)
   const asking = new Set(pending.later.length === 0 ? [] : requestsForMore(message))
-  const told =
-    message.hdr.noResp === true
-      ? []
-      : statuses.filter(({ cmdRef }) => !asking.has(cmdRef)).map((status) => one({ ...status, cmdId: "" }))
+  const told = statuses.filter(({ cmdRef }) => !asking.has(cmdRef)).map((status) => one({ ...status, cmdId: "" }))
   const waiting = [...pending.later, ...commands.map(one)]
   const bodyOf = (units: ReadonlyArray<Unit>, final: boolean): SyncBody => ({
     commands: numbered(header, units),

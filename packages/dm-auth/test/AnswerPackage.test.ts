@@ -61,15 +61,6 @@ describe("AnswerPackage", () => {
     assert.deepStrictEqual(ids(body), ["1", "4", "5", "2", "3"])
   })
 
-  it("NoResp in the header: the Status of the header alone", () => {
-    const content = { header, statuses: [status(1)], commands: [get(3)] }
-    const { body } = AnswerPackage.answer(AnswerPackage.nothing, from({ noResp: true }), content, sizeOf)
-    assert.deepStrictEqual(
-      body.commands.map(({ _tag }) => _tag),
-      ["Status", "Get"]
-    )
-  })
-
   it("a client in the middle of its package gets statuses and Alert 1222; commands wait", () => {
     const open = from({}, [], false)
     const first = AnswerPackage.answer(
