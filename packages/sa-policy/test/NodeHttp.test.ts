@@ -56,6 +56,29 @@ describe("the front door of Node and its client", () => {
     }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layer()))
   )
 
+  live("names another host where the caller does, and sends a field as often as it stands", () =>
+    Effect.gen(function* () {
+      const { port } = yield* listen((request) =>
+        Effect.succeed(
+          HttpExchange.response(
+            200,
+            [],
+            JSON.stringify(["host", "x-one"].map((name) => HttpExchange.fieldsOf(request.fields, name)))
+          )
+        )
+      )
+      const client = yield* HttpHandler.HttpClient
+      const fields = [
+        ["Host", "naf.example.net"],
+        ["X-One", "1"],
+        ["X-One", "2"],
+        ["X-One", "3"]
+      ] as const
+      const answer = yield* client.call({ ...post(port, ""), fields })
+      assert.deepStrictEqual(JSON.parse(text(answer)), [["naf.example.net"], ["1", "2", "3"]])
+    }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layer()))
+  )
+
   live("refuses a content over the limit, announced or chunked, and goes on serving", () =>
     Effect.gen(function* () {
       const { port } = yield* listen(echo, { body: 100 })
