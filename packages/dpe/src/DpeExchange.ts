@@ -130,6 +130,10 @@ export const make = Effect.fnUntraced(function* (
   const modeOf = (answer: HttpExchange.HttpAnswer, authorized: boolean): SecurityPolicy.AuthMode =>
     HttpExchange.fieldOf(answer.fields, "dpe-authenticated-by") ?? (authorized ? modes.digest : modes.none)
 
+  /** Whether the answer tells how the client was admitted: it says so, or was given all the same. */
+  const isJudged = ({ fields, status }: HttpExchange.HttpAnswer): boolean =>
+    status < 300 || HttpExchange.fieldOf(fields, "dpe-authenticated-by") !== undefined
+
   /** One request to one endpoint, with the credentials that the policy lets go out there. */
   const sendTo = Effect.fnUntraced(function* (
     to: ExchangeMachine.Endpoint,
@@ -172,7 +176,7 @@ export const make = Effect.fnUntraced(function* (
           const insist = !authorized && !accepts(policy, modeOf(answer, false), level) && challenges.length > 0
           return {
             answer,
-            status: insist && answer.status < 300 ? 401 : answer.status,
+            status: insist ? 401 : answer.status,
             challenges,
             info: HttpExchange.fieldsOf(answer.fields, "authentication-info"),
             body: answer.body
@@ -246,7 +250,7 @@ export const make = Effect.fnUntraced(function* (
           _tag: "Answered",
           code: answer.status,
           security: ConnectionSecurity.ofClientConnection(answer.connection),
-          modeAccepted: accepts(policy, mode, answer.connection.protection.level),
+          modeAccepted: !isJudged(answer) || accepts(policy, mode, answer.connection.protection.level),
           ...(location === undefined ? {} : { hostOfLocation: location })
         }
       } else if (outcome._tag === "Unanswered") {

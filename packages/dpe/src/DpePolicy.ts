@@ -48,7 +48,10 @@ export const defaultLimits = {
 export interface InterfaceDemands {
   /** `[{ mode: "digest", over: "none" }]`; the word `over` may be left out for no protection. */
   readonly clientAuthentication: ReadonlyArray<string | { readonly mode: string; readonly over: Level.LevelName }>
-  /** What the client demands, or the server supplies; `none` unless given. */
+  /**
+   * What the client demands, or the server supplies; `none` unless given. A server supplies and demands nothing of itself, so `none` is
+   * always among its modes.
+   */
   readonly serverAuthentication?: ReadonlyArray<string | { readonly mode: string; readonly over: Level.LevelName }>
   /** The least protection of the connection; `none` unless given. */
   readonly connection?: Level.LevelName
@@ -66,10 +69,13 @@ export const entry = (
   demands: InterfaceDemands
 ): SecurityPolicy.InterfacePolicy => {
   const connection = Level.fromName(demands.connection ?? "none")
+  const own = (demands.serverAuthentication ?? [modes.none]).map(accepted)
+  const supplied =
+    role === "client" || own.some(({ mode }) => mode === modes.none) ? own : [...own, accepted(modes.none)]
   return {
     ...nameOf(role, of),
     clientAuthentication: demands.clientAuthentication.map(accepted),
-    serverAuthentication: (demands.serverAuthentication ?? [modes.none]).map(accepted),
+    serverAuthentication: supplied,
     connection,
     push: connection,
     lifetimes: { ...defaultLifetimes, ...demands.lifetimes },

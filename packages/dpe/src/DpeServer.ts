@@ -21,6 +21,7 @@ import type { DigestAuthenticator } from "@oma/sec-cf-core/digest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as AnonymousSessions from "./AnonymousSessions.ts"
 import * as ConnectionSecurity from "./ConnectionSecurity.ts"
 import * as Consents from "./DpeConsent.ts"
 import * as Gate from "./DpeGate.ts"
@@ -182,26 +183,10 @@ export const make = Effect.fnUntraced(function* (
     "dpe-3": yield* Gate.make("dpe-3", options.gates["dpe-3"])
   }
   const limits = options.profileLimits ?? Property.defaultProfileLimits
-  const anonymous = new Map<string, Array<number>>()
+  const anonymous = AnonymousSessions.make()
   const reported = new Map<string, number>()
 
   const newId = (): string => Bytes.toHex(random(8))
-
-  /** Whether one more session of nobody in particular may begin: as many as the policy says, of one address and in all. */
-  const mayBegin = (source: string, policy: SecurityPolicy.InterfacePolicy, now: number, endsAt: number): boolean => {
-    let all = 0
-    for (const [address, ends] of anonymous) {
-      const living = ends.filter((end) => end > now)
-      if (living.length === 0) anonymous.delete(address)
-      else anonymous.set(address, living)
-      all += living.length
-    }
-    const own = anonymous.get(source) ?? []
-    if (all >= DpePolicy.limit(policy, "anonymous")) return false
-    if (own.length >= DpePolicy.limit(policy, "anonymousPerSource")) return false
-    anonymous.set(source, [...own, endsAt])
-    return true
-  }
 
   const register = Effect.fnUntraced(function* (arrival: Arrival<DpeMessage.MessageOf<"RegistrationRequest">>) {
     const { message, passage, security, source } = arrival
@@ -215,7 +200,11 @@ export const make = Effect.fnUntraced(function* (
     const reported = Property.apply([], Property.replacing([], message.property ?? []), arrived, limits)
     if (Result.isFailure(reported)) return { outcome: "malformed" } as const
     const lifetimeMillis = DpePolicy.lifetime(policy, subscriber === undefined ? "anonymousSession" : "session")
-    if (subscriber === undefined && !mayBegin(source, policy, now, now + lifetimeMillis)) {
+    const most = {
+      perSource: DpePolicy.limit(policy, "anonymousPerSource"),
+      all: DpePolicy.limit(policy, "anonymous")
+    }
+    if (subscriber === undefined && !anonymous.begin(source, now, now + lifetimeMillis, most)) {
       return { outcome: "unavailable" } as const
     }
     const { sessionId, owner } = yield* sessions.open(
@@ -317,7 +306,7 @@ export const make = Effect.fnUntraced(function* (
     const { deviceId = "", maxAge, messageId, propertyName, subscriberAlias } = message
     // consent is given to somebody: who is nobody in particular has none
     const requester = passage.subscriber
-    if (requester === undefined) return { outcome: "refused" } as Told
+    if (requester === undefined) return { outcome: "unknown" } as Told
     const asked = subscriberAlias === undefined ? { deviceId } : { alias: subscriberAlias }
     const owner = yield* consent.deviceOf(requester, asked)
     const allowed = owner === undefined ? [] : yield* consent.allowed(requester, owner)

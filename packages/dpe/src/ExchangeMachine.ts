@@ -52,7 +52,7 @@ export type Event =
   | { readonly _tag: "ServerRefused" }
   /**
    * An answer came. `hostOfLocation` is the host of `Location`, where there is one; `modeAccepted` says whether the client's policy
-   * accepts the mode by which it was admitted on this connection.
+   * accepts the mode by which it was admitted on this connection; true where the answer does not tell.
    */
   | {
       readonly _tag: "Answered"
@@ -93,7 +93,7 @@ const answered = (rules: Rules, to: Endpoint, event: Extract<Event, { _tag: "Ans
   }
   if (!satisfies(event.security, rules.least)) return stop("downgrade")
   if (event.code === 401 || event.code === 403) return escalate(rules, to, "authentication error")
-  if (event.code >= 200 && event.code < 300 && !event.modeAccepted) return escalate(rules, to, "mode not accepted")
+  if (!event.modeAccepted) return escalate(rules, to, "mode not accepted")
   return { state: { _tag: "Done" }, action: { _tag: "Deliver" } }
 }
 
