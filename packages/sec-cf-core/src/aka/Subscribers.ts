@@ -178,6 +178,13 @@ const make = Effect.gen(function* () {
     )
   })
 
+  // a forged AUTS of a known subscriber is refused and an ordinary vector follows it: so it goes here
+  const asNobody = ({ resynchronise }: VectorRequest) =>
+    Effect.andThen(
+      resynchronise === undefined ? Effect.void : Effect.ignore(attempt({ impi: NOBODY, resynchronise })),
+      Effect.ignore(attempt({ impi: NOBODY }))
+    )
+
   yield* Effect.ignore(add({ impi: NOBODY, k: random(16), opc: random(16) }))
 
   return {
@@ -198,9 +205,7 @@ const make = Effect.gen(function* () {
     vector: (request: VectorRequest): Effect.Effect<AkaVector, VectorError> =>
       attempt(request).pipe(
         Effect.retry({ times: MAXIMUM_ATTEMPTS, while: (error) => error._tag === "Conflict" }),
-        Effect.catchTag("UnknownSubscriber", (error) =>
-          Effect.andThen(Effect.ignore(attempt({ ...request, impi: NOBODY })), Effect.fail(error))
-        ),
+        Effect.catchTag("UnknownSubscriber", (error) => Effect.andThen(asNobody(request), Effect.fail(error))),
         Effect.catchTag(["Conflict", "SaNotFound", "SaExpired", "SaRevoked", "Replayed", "Unacceptable"], (error) =>
           Effect.fail(unusable(error))
         )

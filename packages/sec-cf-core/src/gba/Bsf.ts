@@ -55,6 +55,11 @@ export interface BsfOptions {
   readonly lifetimeMillis?: number | undefined
   /** Milliseconds in which a challenge is to be answered; one minute unless given. */
   readonly challengeMillis?: number | undefined
+  /**
+   * Challenges that this node has out at a time; 100,000 unless given. Past them a request that answers none gets 503: everybody may make
+   * a challenge, and each uses up a vector and is written down.
+   */
+  readonly maximumChallenges?: number | undefined
   /** AMF in the challenges that are made for subscribers there are not; that of the real ones, 0000 unless given. */
   readonly decoyAmf?: Uint8Array | undefined
   /** The product in `Server`; `oma-bsf` unless given. */
@@ -121,7 +126,7 @@ const make = (options: BsfOptions) =>
     const events = yield* SecurityEvents.SecurityEvents
     const source = yield* AuthenticationVectorSource
     const settings = yield* GussSource
-    const store = yield* BsfStore.make
+    const store = yield* BsfStore.make(options.maximumChallenges ?? 100_000)
     const hashes = yield* primitiveHashes
     const { fqdn } = options
     const lifetimeMillis = options.lifetimeMillis ?? 86_400_000
@@ -347,7 +352,15 @@ const make = (options: BsfOptions) =>
       if (Result.isFailure(identified)) return yield* unusable(identified.failure)
       const impi = identified.success
       const exchange = { request, identity }
-      const anew = run(exchange, idle, Event.Requested({ impi }))
+      const anew = Effect.gen(function* () {
+        if (store.hasRoom(yield* Clock.currentTimeMillis)) return yield* run(exchange, idle, Event.Requested({ impi }))
+        yield* events.emit("Refused", {
+          ...where,
+          detail: "too many challenges are open",
+          clause: "limit maximumChallenges"
+        })
+        return respond(503, [["Retry-After", "5"]])
+      })
       if (authorization.nonce === "" || authorization.response === "") return yield* anew
       const nonce = DigestAka.decodeNonce(authorization.nonce)
       const open = Result.isSuccess(nonce) ? yield* store.findChallenge(nonce.success.rand) : undefined

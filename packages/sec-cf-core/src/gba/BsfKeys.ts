@@ -49,8 +49,9 @@ export const make = Effect.fnUntraced(function* (fqdn: Fqdn, store: BsfStore, ob
     }
     // such a key would be that of the TMPI, or the base of GPI protection
     if (nafId.fqdn === fqdn) return yield* refuse("not authorised", "no key for the name of this server itself")
-    const rand = BTid.bsfOf(btid) === fqdn ? BTid.randOf(btid) : undefined
-    const kept = rand === undefined ? undefined : yield* store.findKs(rand)
+    // one spelling counts: under another one an application server would hold the key a second time, also after it revoked it
+    const rand = BTid.randOf(btid)
+    const kept = rand === undefined || btid !== BTid.make(rand, fqdn) ? undefined : yield* store.findKs(rand)
     const invalid = refuse("transaction identifier invalid", "TS 29.109 6.2: 5403")
     if (kept === undefined) return yield* invalid
     const guss = yield* settings.get(kept.impi)

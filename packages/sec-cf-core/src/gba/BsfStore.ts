@@ -11,6 +11,7 @@ import {
   Primitives,
   ReplayWindow,
   Sad,
+  type SaId,
   type SecurityAssociation,
   Store,
   type StoreError,
@@ -80,8 +81,8 @@ const peer = (impi: Impi, at: number): Identity.Authenticated => ({
   at
 })
 
-/** The store of one bootstrapping server. */
-export const make = Effect.gen(function* () {
+/** The store of one bootstrapping server. `maximum`: challenges that this node has out at a time. */
+export const make = Effect.fnUntraced(function* (maximum: number) {
   const sad = yield* Sad.Sad
   const store = yield* Store.Store
   const vault = yield* KeyVault.KeyVault
@@ -95,10 +96,23 @@ export const make = Effect.gen(function* () {
       Effect.catchTag(["Conflict", "Unacceptable"], lost)
     )
 
+  /** The challenges of this node that nobody answered yet, and when they end; all live equally long, so the oldest ends first. */
+  const out = new Map<SaId, number>()
+
+  /** Whether one more challenge may go out. Who names somebody on Ub proves nothing, and each name is written down. */
+  const hasRoom = (now: number): boolean => {
+    for (const [id, end] of out) {
+      if (end > now) break
+      out.delete(id)
+    }
+    return out.size < maximum
+  }
+
   const keepChallenge = Effect.fnUntraced(function* (vector: AkaVector, given: Omit<OpenChallenge, "rand">) {
     const { rand, xres, ck, ik } = vector
     const now = yield* Clock.currentTimeMillis
     const octets = Bytes.concat(xres, ck, ik)
+    out.set(challengeId(rand), given.notAfter)
     const { ref, operation } = yield* vault.prepare(purposes.vector, octets, {
       id: vectorKey(rand),
       notAfter: given.notAfter
@@ -118,6 +132,9 @@ export const make = Effect.gen(function* () {
     // a RAND that exists already is one of 2^128, or a store that answers wrongly
     yield* Effect.catchIf(sad.add(sa, { with: [operation] }), (error) => error._tag !== "Unavailable", lost)
   })
+
+  const take = (rand: Uint8Array, work: Effect.Effect<void, StoreError>) =>
+    Effect.tap(first(work), () => Effect.sync(() => out.delete(challengeId(rand))))
 
   const findChallenge = (rand: Uint8Array): Effect.Effect<OpenChallenge | undefined, Unavailable> =>
     sad.get(challengeId(rand)).pipe(
@@ -147,7 +164,7 @@ export const make = Effect.gen(function* () {
 
   /** Takes the challenge without a bootstrapping. */
   const spend = (open: OpenChallenge) =>
-    first(sad.accept(challengeId(open.rand), 1, { with: [vault.removal(vectorKey(open.rand))] }))
+    take(open.rand, sad.accept(challengeId(open.rand), 1, { with: [vault.removal(vectorKey(open.rand))] }))
 
   /**
    * Takes the challenge and keeps Ks, both or neither. `ks` is wiped. False where somebody else was first.
@@ -185,7 +202,7 @@ export const make = Effect.gen(function* () {
       attributes: { impi, btid: BTid.make(rand, bsf), gbaType: open.gbaType, uicc: gbaUicc ? "GBA_U" : "GBA" }
     }
     operations.push(operation, Store.put(sa, "absent"))
-    return yield* first(sad.accept(challengeId(rand), 1, { with: operations }))
+    return yield* take(rand, sad.accept(challengeId(rand), 1, { with: operations }))
   })
 
   const findKs = (rand: Uint8Array): Effect.Effect<KeptKs | undefined, Unavailable> =>
@@ -226,7 +243,7 @@ export const make = Effect.gen(function* () {
   /** Ends a bootstrapping before its time, and with it every key that an application server could still ask for. */
   const revoke = (rand: Uint8Array) => sad.revoke(ksId(rand), "administrative", { with: [vault.removal(ksKey(rand))] })
 
-  return { keepChallenge, findChallenge, withVector, spend, bootstrap, findKs, withKs, impiOf, revoke }
+  return { hasRoom, keepChallenge, findChallenge, withVector, spend, bootstrap, findKs, withKs, impiOf, revoke }
 })
 
-export type BsfStore = Effect.Success<typeof make>
+export type BsfStore = Effect.Success<ReturnType<typeof make>>

@@ -72,6 +72,17 @@ export const allows = (uss: Uss): boolean => {
   }
 }
 
+/**
+ * Whether the settings let the key of the terminal (`me`: Ks_NAF, Ks_ext_NAF) or that of the UICC (`uicc`: Ks_int_NAF) be used; without a
+ * choice either may.
+ *
+ * @spec TS 29.309 (KeyChoice)
+ */
+export const allowsKey = ({ keyChoice }: Uss, place: "me" | "uicc"): boolean =>
+  keyChoice === undefined ||
+  keyChoice === "ME_UICC_BASED_KEYS" ||
+  keyChoice === (place === "uicc" ? "UICC_BASED_KEY" : "ME_BASED_KEY")
+
 /** The settings that an application server in `nafGroup` may see: those of the services it serves, for its group or for all. */
 export const select = (guss: Guss, gsIds: ReadonlyArray<number>, nafGroup?: string | undefined): ReadonlyArray<Uss> =>
   guss.uss.filter((uss) => gsIds.includes(uss.gsId) && (uss.nafGroup === undefined || uss.nafGroup === nafGroup))

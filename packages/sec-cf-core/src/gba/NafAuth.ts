@@ -27,7 +27,6 @@ import type { UriRule } from "../digest/DigestUri.ts"
 import type { FoundVerifier, VerifierSource } from "../digest/DigestVerifiers.ts"
 import * as BTid from "./BTid.ts"
 import type { Fqdn } from "./Fqdn.ts"
-import * as Guss from "./Guss.ts"
 import * as Ks from "./Ks.ts"
 import * as NafId from "./NafId.ts"
 import * as NafKeys from "./NafKeys.ts"
@@ -65,6 +64,8 @@ export interface NafOptions {
   readonly demandUss?: boolean
   /** Milliseconds from the bootstrapping on for which a key is used here at most. */
   readonly lifetimeMillis?: number
+  /** The switch for 2G GBA; such a bootstrapping is refused unless it is on. */
+  readonly twoG?: boolean
   /** Challenges also who names no kind of GBA in `User-Agent`; no unless given. */
   readonly offerToAll?: boolean
   /** The Ua protocol of a connection; see {@link uaOf}. */
@@ -134,7 +135,8 @@ export const make = Effect.fnUntraced(function* (
     enabler: options.enabler,
     interface: options.interface,
     gsIds: options.gsIds,
-    lifetimeMillis: options.lifetimeMillis
+    lifetimeMillis: options.lifetimeMillis,
+    twoG: options.twoG
   })
   const nobody = random(32)
 
@@ -186,9 +188,6 @@ export const make = Effect.fnUntraced(function* (
     ...(challenge !== undefined && { challenge })
   })
 
-  const authorised = (key: NafKeys.NafKey): boolean =>
-    key.ussList.length === 0 ? options.demandUss !== true : key.ussList.some(Guss.allows)
-
   /** Digest's judgement under `key`; without one the same work with the same answer as for a wrong response. */
   const judgeWith = (
     context: Authenticator.AuthContext<NafRequest>,
@@ -237,7 +236,9 @@ export const make = Effect.fnUntraced(function* (
     const verdict = yield* judgeWith(context, presented, key)
     // what Digest refuses it refuses in its own words: stale, replayed, malformed
     if (verdict._tag === "Rejected") return verdict
-    const judged = UaNaf.Event.Judged({ verdict: authorised(key) ? "right" : "not authorised" })
+    const judged = UaNaf.Event.Judged({
+      verdict: NafKeys.allows(key, options.demandUss === true) ? "right" : "not authorised"
+    })
     return conclude(UaNaf.State.AwaitingVerdict({ btid, kind }), judged, verdict, key)
   })
 

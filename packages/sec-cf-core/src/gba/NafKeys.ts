@@ -24,7 +24,7 @@ import type { BTid } from "./BTid.ts"
 import * as Guss from "./Guss.ts"
 import * as NafId from "./NafId.ts"
 import type { UaKeyKind } from "./UaRealm.ts"
-import { Zn, type ZnRefused } from "./Zn.ts"
+import { Zn, ZnRefused } from "./Zn.ts"
 
 /** The purpose of Ks_NAF, Ks_ext_NAF and Ks_int_NAF at an application server. */
 export const purpose = keyPurpose("gba/ks-naf")
@@ -41,6 +41,8 @@ export interface NafKeysOptions {
    * anew. No limit of its own unless given.
    */
   readonly lifetimeMillis?: number | undefined
+  /** The switch for 2G GBA, whose keys have the strength of 64 bits: such a bootstrapping is refused unless it is on. */
+  readonly twoG?: boolean | undefined
 }
 
 /** A key in force and what is known of its owner. */
@@ -53,6 +55,16 @@ export interface NafKey {
   readonly ussList: ReadonlyArray<Guss.Uss>
   /** Lends the 32 octets. What `work` returns must not hold them. */
   readonly use: <A>(work: (key: Uint8Array) => A) => Effect.Effect<A, Unavailable>
+}
+
+/**
+ * Whether the subscriber's settings allow the application with this very key. Without settings everybody may, unless `demandUss`.
+ *
+ * @spec TS 33.222 5.3; TS 29.309 (KeyChoice)
+ */
+export const allows = ({ sa, ussList }: NafKey, demandUss: boolean): boolean => {
+  const place = sa.attributes["kind"] === "uicc" ? "uicc" : "me"
+  return ussList.length === 0 ? !demandUss : ussList.some((uss) => Guss.allows(uss) && Guss.allowsKey(uss, place))
 }
 
 const unusable = (cause: { readonly _tag: string }) =>
@@ -119,6 +131,16 @@ export const make = Effect.fnUntraced(function* (options: NafKeysOptions) {
   const fetch = Effect.fnUntraced(function* (btid: BTid, nafId: NafId.NafId, kind: UaKeyKind, name: string) {
     const gbaUAware = kind === "uicc"
     const material = yield* zn.retrieve({ btid, nafId, gbaUAware, gsIds: options.gsIds })
+    const wipe = () => {
+      Bytes.wipe(material.meKeyMaterial)
+      if (material.uiccKeyMaterial !== undefined) Bytes.wipe(material.uiccKeyMaterial)
+    }
+    if (material.gbaType === "2G_GBA" && options.twoG !== true) {
+      wipe()
+      return yield* new ZnRefused({ reason: "not authorised", clause: "TS 33.220 Annex I: 2G GBA is not taken here" })
+    }
+    // the key of a password must not pass for one of a card
+    const agreed = (material.gbaType === "GBA_DIGEST") === (kind === "digest")
     const octets = kind === "uicc" ? material.uiccKeyMaterial : material.meKeyMaterial
     const now = yield* Clock.currentTimeMillis
     const notAfter = Math.min(
@@ -127,10 +149,12 @@ export const make = Effect.fnUntraced(function* (options: NafKeysOptions) {
         ? Number.POSITIVE_INFINITY
         : (material.bootstrappingInfoCreationTime ?? now) + options.lifetimeMillis
     )
-    if (octets === undefined || notAfter <= now) return undefined
+    if (octets === undefined || !agreed || notAfter <= now) {
+      wipe()
+      return undefined
+    }
     const { ref, operation } = yield* vault.prepare(purpose, octets, { notAfter })
-    Bytes.wipe(material.meKeyMaterial)
-    if (material.uiccKeyMaterial !== undefined) Bytes.wipe(material.uiccKeyMaterial)
+    wipe()
     const uids = material.ussList.flatMap((uss) => uss.uids)
     const peer: Identity.Authenticated = {
       _tag: "Authenticated",

@@ -12,7 +12,6 @@ import * as Result from "effect/Result"
 import * as PskIdentity from "../tls/PskIdentity.ts"
 import * as BTid from "./BTid.ts"
 import type { Fqdn } from "./Fqdn.ts"
-import * as Guss from "./Guss.ts"
 import { uaOf } from "./NafAuth.ts"
 import * as NafId from "./NafId.ts"
 import * as NafKeys from "./NafKeys.ts"
@@ -43,6 +42,8 @@ export interface NafPskOptions {
   readonly gsIds?: ReadonlyArray<number>
   readonly demandUss?: boolean
   readonly lifetimeMillis?: number
+  /** The switch for 2G GBA; such a bootstrapping is refused unless it is on. */
+  readonly twoG?: boolean
   /** Bootstrappings held ready; 100,000 unless given. The oldest ones go first. */
   readonly maximum?: number
 }
@@ -93,7 +94,7 @@ export const make = Effect.fnUntraced(function* (
   ]
   /** When the keys of a bootstrapping end, oldest first. */
   const held = new Map<BTid.BTid, number>()
-  const nameOf = (btid: BTid.BTid, ua: NafId.UaProtocol, kind: UaKeyKind) => `${kind} ${ua} ${btid}`
+  const nameOf = (btid: BTid.BTid, ua: NafId.UaProtocol, kind: UaKeyKind) => `${fqdn} ${kind} ${ua} ${btid}`
 
   const erase = (btid: BTid.BTid): void => {
     held.delete(btid)
@@ -150,6 +151,10 @@ export const make = Effect.fnUntraced(function* (
     if (connection.peer.pskIdentity === undefined || connection.peer.pskIdentity !== presented.identity) {
       return rejected("the connection does not run on this key")
     }
+    // the key of another server behind this listener was shown, which that server knows too
+    if (connection.serverName !== undefined && connection.serverName !== fqdn) {
+      return rejected("the connection was made to another name")
+    }
     const decoded = PskIdentity.decodeIdentity(presented.identity)
     const btid = decoded === undefined ? undefined : Result.getOrUndefined(BTid.parse(decoded.bTid))
     if (decoded === undefined || btid === undefined) return rejected("no identity of a bootstrapping")
@@ -159,8 +164,7 @@ export const make = Effect.fnUntraced(function* (
     }
     const key = found.success
     if (key === undefined) return rejected("key expired", "expired")
-    const allowed = key.ussList.length === 0 ? options.demandUss !== true : key.ussList.some(Guss.allows)
-    if (!allowed) return rejected("not authorised", "unauthorised")
+    if (!NafKeys.allows(key, options.demandUss === true)) return rejected("not authorised", "unauthorised")
     const at = yield* Clock.currentTimeMillis
     const identity = { ...key.peer, method: mode, at, credentialRef: key.sa.id }
     return { _tag: "Accepted", identity, association: key.sa.id } as const

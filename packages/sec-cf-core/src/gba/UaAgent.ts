@@ -42,6 +42,7 @@ export interface UaAgentOptions {
   readonly kinds?: ReadonlyArray<UaRealm.UaKeyKind>
   /** The first product of `User-Agent`; `oma-ue` unless given. */
   readonly product?: string
+  /** Unless given, an answer without proof of the server is dropped where there is no TLS, as nothing else proves it there. */
   readonly limits?: UaClient.UaClientLimits
   /** Application servers whose nonce is remembered; 64 unless given. */
   readonly maximumServers?: number
@@ -241,7 +242,9 @@ export const make = Effect.fnUntraced(function* (
 
     const drive = (state: UaClient.State, event: UaClient.Event): Effect.Effect<HttpExchange.HttpAnswer, Failure> =>
       Effect.gen(function* () {
-        const step = UaClient.step(state, event, options.limits)
+        const open = last !== undefined && !isSecured(last.connection)
+        const limits = options.limits ?? { ...UaClient.defaultLimits, demandProof: open }
+        const step = UaClient.step(state, event, limits)
         if (Result.isFailure(step)) return yield* Effect.die(step.failure)
         const [next, actions] = step.success
         let following: UaClient.Event | undefined

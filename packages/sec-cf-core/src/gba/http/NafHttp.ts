@@ -67,7 +67,9 @@ export const protect =
           const fields = request.fields.filter(([name]) => name.toLowerCase() !== "authorization")
           const response = yield* resource({ ...request, fields }, admission.identity)
           if (admission.reply === undefined) return response
-          const info = yield* admission.reply.authenticationInfo(response.body)
+          // the proof covers what goes out, and an answer to HEAD has no body
+          const covered = request.method === "HEAD" ? new Uint8Array(0) : response.body
+          const info = yield* admission.reply.authenticationInfo(covered)
           return { ...response, fields: [...response.fields, ["Authentication-Info", info] as const] }
         }
       }
