@@ -36,7 +36,9 @@ const rulesAt = (accepted: ReadonlyArray<SecurityPolicy.AcceptedMode>, level: Le
     types,
     // what does not count on this connection is not among the types, so nothing is left for the minimum to exclude
     minimum: { open: "syncml:auth-basic", integrity: "syncml:auth-basic", full: "syncml:auth-basic" },
-    basicInClear: types.includes("syncml:auth-basic")
+    basicInClear: accepted.some(
+      ({ mode, over }) => normalise(mode) === "syncml:auth-basic" && !Level.satisfies(over, Level.full)
+    )
   }
 }
 
@@ -44,7 +46,7 @@ const accepts = (modes: ReadonlyArray<SecurityPolicy.AcceptedMode>, names: Reado
   modes.some(({ mode, over }) => names.includes(mode) && Level.satisfies(level, over))
 
 /** Names under which policies speak of a peer that the transport proved. */
-const byTransport = ["tls", "certificate"]
+const byTransport = ["tls", "certificate", "psk-tls", "psk"]
 
 const check = (
   accepted: ReadonlyArray<SecurityPolicy.AcceptedMode>,

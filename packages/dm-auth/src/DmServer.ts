@@ -19,6 +19,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import { headerOf, headerStatusOf } from "./AnswerMessage.ts"
+import * as AnswerPackage from "./AnswerPackage.ts"
 import { bounded } from "./Bounded.ts"
 import * as ChallengeNonce from "./ChallengeNonce.ts"
 import * as Cred from "./Cred.ts"
@@ -35,7 +36,7 @@ import { DmSessions, type FoundSession } from "./DmSessions.ts"
 import { type AnswerableHdr, defaultLimits, type Limits } from "./Malformed.ts"
 import { hasCred, headerStatus, msgIdOf, shownOf } from "./MessageFacts.ts"
 import * as MessageMac from "./MessageMac.ts"
-import type { Command, SyncMl } from "./SyncMl.ts"
+import type { Command, Status, SyncBody, SyncMl } from "./SyncMl.ts"
 import * as SyncMlCodec from "./SyncMlCodec.ts"
 import { build, type HmacHeaderLimits } from "./SyncmlHmacHeader.ts"
 
@@ -102,6 +103,8 @@ interface Session {
   reply: DmReply | undefined
   /** MsgID of the last message sent. */
   msgId: number
+  /** What of the server's package found no room in the messages so far. */
+  pending: AnswerPackage.Pending
   /** Commands went out, and the client did not refuse them. */
   asked: boolean
   touched: number
@@ -191,14 +194,15 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
               firstCmdId: 2
             })
           : { statuses: new Map(requests.map((command) => [command.cmdId, answer.status])), commands: [] }
-      const statuses: Array<Command> = [headerStatusOf(hdr, answer.status, answer.chal)]
+      const header = headerStatusOf(hdr, answer.status, answer.chal)
+      const statuses: Array<Status> = []
       for (const command of requests) {
         const given = answer.execute && hasCred(command) ? credInCommandStatus : handled.statuses.get(command.cmdId)
         const unasked = hdr.noResp === true || ("noResp" in command && command.noResp === true)
         if (given === undefined || (answer.execute && unasked)) continue
         statuses.push({
           _tag: "Status",
-          cmdId: `${statuses.length + 1}`,
+          cmdId: `${statuses.length + 2}`,
           msgRef: hdr.msgId,
           cmdRef: command.cmdId,
           cmd: nameOf(command),
@@ -212,16 +216,24 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       const type = answer.own?.type
       const respUri = answer.respUriToken === undefined ? undefined : request.respUri(answer.respUriToken)
       const inCred = made !== undefined && type !== undefined && type !== "syncml:auth-MAC"
-      const octets = yield* encode(request.mediaType, {
-        hdr: {
-          ...headerOf(hdr, session.msgId, respUri),
-          ...(inCred ? { cred: Cred.make(type, made.octets(new Uint8Array(0))) } : {})
-        },
-        body: { commands: [...statuses, ...handled.commands], final: true }
-      })
+      const hdrOut = {
+        ...headerOf(hdr, session.msgId, respUri),
+        ...(inCred ? { cred: Cred.make(type, made.octets(new Uint8Array(0))) } : {})
+      }
+      const content = { header, statuses, commands: handled.commands }
+      const sizeOf = (out: SyncBody): number => {
+        const encoded = SyncMlCodec.encode(request.mediaType, { hdr: hdrOut, body: out })
+        return Result.isSuccess(encoded) ? encoded.success.length : Number.POSITIVE_INFINITY
+      }
+      // a refusal says all that it says in one message and is no part of a package
+      const said = answer.execute
+        ? AnswerPackage.answer(session.pending, message, content, sizeOf)
+        : { body: { commands: [header, ...statuses], final: true }, pending: session.pending }
+      session.pending = said.pending
+      const octets = yield* encode(request.mediaType, { hdr: hdrOut, body: said.body })
       if (made === undefined || type !== "syncml:auth-MAC") return { octets }
-      const header = build({ algorithm: "MD5", username: made.user, mac: MessageMac.encode(made.octets(octets)) })
-      return Result.isSuccess(header) ? { octets, hmacHeader: header.success } : { octets }
+      const hmac = build({ algorithm: "MD5", username: made.user, mac: MessageMac.encode(made.octets(octets)) })
+      return Result.isSuccess(hmac) ? { octets, hmacHeader: hmac.success } : { octets }
     })
 
     const told = (request: DmRequest, name: string, answer: Machine.Answer) =>
@@ -359,12 +371,14 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
     const originOf = ({ connection, source }: DmRequest, { hdr }: SyncMl) =>
       `from ${connection.integrity ? connection.id : source} ${hdr.sessionId} ${hdr.source.locUri}`
 
-    const stranger = (origin: string, touched: number): Session => {
+    /** A session of which nothing is known: the server counts its messages as the client counts its own. */
+    const stranger = (origin: string, touched: number, message: SyncMl): Session => {
       const session: Session = {
         state: Machine.start,
         owner: undefined,
         reply: undefined,
-        msgId: 0,
+        msgId: (msgIdOf(message) ?? 1) - 1,
+        pending: AnswerPackage.nothing,
         asked: false,
         touched,
         lock: Semaphore.makeUnsafe(1)
@@ -383,6 +397,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
         reply: undefined,
         // the server answers every message with one
         msgId: found.msgId,
+        pending: AnswerPackage.nothing,
         asked: true,
         touched,
         lock: Semaphore.makeUnsafe(1)
@@ -401,7 +416,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
         found.touched = now
         return found
       }
-      return stranger(origin, now)
+      return stranger(origin, now, message)
     })
 
     return {
@@ -426,7 +441,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
           // in a session its account need not be named again, and another one that is named begins anew
           const { owner } = found
           const foreign = owner !== undefined && named !== undefined && named.id !== owner
-          const session = foreign ? stranger(originOf(request, message), found.touched) : found
+          const session = foreign ? stranger(originOf(request, message), found.touched, message) : found
           const account = named ?? (owner === undefined ? undefined : yield* accounts.find([owner]))
           return yield* session.lock.withPermits(1)(converse(request, decoded.success, msgId, account, session, rules))
         }).pipe(

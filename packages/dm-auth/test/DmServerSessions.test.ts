@@ -140,6 +140,56 @@ describe("sessions as associations", () => {
   )
 })
 
+describe("packages of the server", () => {
+  it.effect("take as many messages as the device's MaxMsgSize asks for; Final stands in the last alone", () =>
+    Effect.gen(function* () {
+      const store = yield* lastingStore
+      yield* Effect.gen(function* () {
+        yield* addAccounts
+        const small = (request: DmServer.DmRequest): DmServer.DmRequest => {
+          const { message } = Result.getOrThrow(SyncMlCodec.decode(request.mediaType, request.octets))
+          const limited: SyncMl.SyncMl = { ...message, hdr: { ...message.hdr, meta: { maxMsgSize: 900 } } }
+          return { ...request, octets: Result.getOrThrow(SyncMlCodec.encode(request.mediaType, limited)) }
+        }
+        const first = yield* send(small(requestOf(xml, "1", 1, { type })))
+        assert.strictEqual(first.code, 212)
+        assert.isAtMost(first.reply.octets.length, 900)
+        assert.isUndefined(first.message.body.final)
+        let { gets } = first
+        let last = first
+        for (let msgId = 2; last.message.body.final !== true; msgId++) {
+          assert.isBelow(msgId, 10)
+          const more: SyncMl.Command = { _tag: "Alert", cmdId: "1", data: "1222" }
+          last = yield* send(small(requestOf(xml, "1", msgId, { token: first.token!, commands: [more] })))
+          assert.strictEqual(last.code, 200)
+          assert.isAtMost(last.reply.octets.length, 900)
+          gets += last.gets
+        }
+        assert.strictEqual(gets, DmHandler.inventory.length)
+      }).pipe(Effect.provide(serverOn(store)))
+    })
+  )
+
+  it.effect("are counted as the device counts its own, also when it comes back on another connection", () =>
+    Effect.gen(function* () {
+      const store = yield* lastingStore
+      yield* Effect.gen(function* () {
+        yield* addAccounts
+        const on = (id: string) => ({ connection: { ...tlsConnection, id } })
+        const asked = yield* say("7", 1, on("a"))
+        const accepted = yield* say("7", 2, { ...on("b"), type, nonce: asked.nonce! })
+        assert.deepStrictEqual(
+          [asked, accepted].map(({ code, message }) => [code, message.hdr.msgId]),
+          [
+            [407, "1"],
+            [212, "2"]
+          ]
+        )
+      }).pipe(Effect.provide(serverOn(store)))
+    })
+  )
+})
+
 describe("rules from the policy database", () => {
   const entry = (change: Partial<SecurityPolicy.InterfacePolicy> = {}): SecurityPolicy.InterfacePolicy => ({
     ...DmPolicy.serverInterface,
