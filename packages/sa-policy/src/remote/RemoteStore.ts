@@ -15,7 +15,7 @@ import { storeLimits } from "../StoreRules.ts"
 import { Reads } from "./Reads.ts"
 import { type Rows, Turns } from "./Turns.ts"
 
-/** One page of a collection: keys from `from` on, before `to` if there is an end, without `from` itself when `after`. */
+/** Which records of a collection: keys that begin with `prefix` and are greater than `after`. */
 export interface Page {
   readonly collection: string
   readonly prefix: string
@@ -53,14 +53,6 @@ const readRecord = ({ key, value, version, notAfter }: RecordRow): StoredRecord 
 const weight = (operations: ReadonlyArray<Operation>): number =>
   operations.reduce((sum, operation) => sum + 256 + (operation._tag === "PutRecord" ? operation.value.length : 0), 0)
 
-/** Reads of one question get values of their own, so that no caller's octets are another's. */
-const ownRow = (row: Row | undefined): Row | undefined => {
-  if (row === undefined) return undefined
-  const { sa, version, named } = row.terms()
-  const terms = { sa: structuredClone(sa), version, named }
-  return { ...row, inbound: { ...row.inbound, seen: row.inbound.seen.slice() }, terms: () => terms }
-}
-
 /** The store over `backend`, until the scope closes. */
 export const remoteStore = (
   backend: Backend,
@@ -78,12 +70,12 @@ export const remoteStore = (
       get: (id) =>
         Effect.flatMap(
           reads.look((names) => names.ids.add(id)),
-          (fetched) => answer(ownRow(fetched.association(id)), fetched.grave(id))
+          (fetched) => answer(fetched.association(id), fetched.grave(id))
         ),
       find: (mechanism, wireId) =>
         Effect.flatMap(
           reads.look((names) => names.addWire({ mechanism, wireId })),
-          (fetched) => answer(ownRow(fetched.holder(mechanism, wireId)), fetched.graveOfWire({ mechanism, wireId }))
+          (fetched) => answer(fetched.holder(mechanism, wireId), fetched.graveOfWire({ mechanism, wireId }))
         ),
       transact: (operations, now) =>
         turns.enqueue(
