@@ -3,8 +3,9 @@
  * same size for each, over the same connection settings to the same server, which is started here. A hundred at a time, as a
  * busy node does them: the bare client sends them pipelined.
  */
-import { type Bench, type Comparison, asyncWork } from "@oma/bench"
+
 import * as PgPool from "@effect/sql-pg/PgPool"
+import { asyncWork, type Bench, type Comparison } from "@oma/bench"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"

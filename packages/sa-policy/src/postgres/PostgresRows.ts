@@ -63,7 +63,7 @@ export const decodeRecord = (row: Columns): RecordColumns => ({
 })
 
 /** Octets for a column. */
-export const hex = (octets: Uint8Array): string => `\\x${toHex(octets)}`
+const hex = (octets: Uint8Array): string => `\\x${toHex(octets)}`
 /** Text for a column of octets. */
 export const hexText = (text: string): string => hex(utf8(text))
 

@@ -32,7 +32,7 @@ interface Job {
 }
 
 /** How many transactions and octets one turn takes, and how many transactions may wait for the next ones. */
-export const turnLimits = { together: 1024, octets: 8 * 1024 * 1024, waiting: 65_536 } as const
+const turnLimits = { together: 1024, octets: 8 * 1024 * 1024, waiting: 65_536 } as const
 
 /** How long, in milliseconds, to stay away from rows that another node changed first; doubled each time, spread at random. */
 const pause = { first: 0.5, most: 20 } as const

@@ -6,11 +6,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import * as Result from "effect/Result"
 import type { Entry } from "../RevocationLog.ts"
-import { type SaId, saId } from "../SecurityAssociation.ts"
-import type { Draft, Grave, RecordRow, Row, Terms, View } from "../StoreMachine.ts"
-import type { StoredRecord, Swept } from "../StoreOperation.ts"
-import { recordLimits } from "../StoreOperation.ts"
-import { type Lease, revocationMemory } from "../StoreRules.ts"
 import {
   afterPrefix,
   type Column,
@@ -23,6 +18,11 @@ import {
   encodeMode,
   type RowFault
 } from "../RowCodec.ts"
+import { type SaId, saId } from "../SecurityAssociation.ts"
+import type { Draft, Grave, RecordRow, Row, Terms, View } from "../StoreMachine.ts"
+import type { StoredRecord, Swept } from "../StoreOperation.ts"
+import { recordLimits } from "../StoreOperation.ts"
+import { type Lease, revocationMemory } from "../StoreRules.ts"
 
 /** A file whose rows are not what a store wrote. */
 class DamagedRow extends Error {
