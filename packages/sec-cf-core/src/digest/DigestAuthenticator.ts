@@ -233,15 +233,27 @@ export const make = Effect.fnUntraced(function* (options: AuthenticatorOptions) 
     const at = yield* Clock.currentTimeMillis
     const key = heldKey(examined.authorization, examined.traits.hash)
     const kept = held.get(key)
-    const fresh = kept === undefined || at >= kept.until
-    const found = fresh ? yield* verifiers(examined.authorization, examined.traits.hash) : kept.found
-    const known = found.known && (found.notAfter === undefined || at < found.notAfter)
-    const [verdict, proof] = yield* found.use((ha1) => {
-      const verdict = DigestServer.judge(hashes, request, examined, { ha1, known }, nonce.standing)
-      // the proof over an empty body is the proof over any, unless the body is covered
-      const early = verdict._tag === "Proved" && examined.quality?.qop === "auth"
-      return [verdict, early ? DigestServer.rspauth(hashes, verdict, ha1, noOctets) : undefined] as const
-    })
+    const judgeBy = (found: FoundVerifier, fresh: boolean) =>
+      found.use((ha1) => {
+        const known = found.known && (found.notAfter === undefined || at < found.notAfter)
+        const verdict = DigestServer.judge(hashes, request, examined, { ha1, known }, nonce.standing)
+        // the proof over an empty body is the proof over any, unless the body is covered
+        const early = verdict._tag === "Proved" && examined.quality?.qop === "auth"
+        const proof = early ? DigestServer.rspauth(hashes, verdict, ha1, noOctets) : undefined
+        return { found, fresh, verdict, proof } as const
+      })
+    const asked = Effect.flatMap(verifiers(examined.authorization, examined.traits.hash), (found) =>
+      judgeBy(found, true)
+    )
+    // what is held names a secret that may be gone by now: replaced, or removed with its account
+    const { found, fresh, verdict, proof } = yield* kept === undefined || at >= kept.until
+      ? asked
+      : Effect.catch(judgeBy(kept.found, false), () =>
+          Effect.andThen(
+            Effect.sync(() => held.delete(key)),
+            asked
+          )
+        )
     if (verdict._tag !== "Proved") return yield* refused(verdict)
     const identity: Identity.Authenticated = {
       _tag: "Authenticated",

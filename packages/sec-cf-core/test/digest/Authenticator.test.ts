@@ -330,6 +330,32 @@ describe("Digest at the gate", () => {
       )
   )
 
+  it.effect("[SEC_CF-SEC-003] a secret that was replaced or removed is asked for anew at once, whatever is held", () =>
+    run(
+      Effect.gen(function* () {
+        const credentials = yield* CredentialStore.CredentialStore
+        const g = yield* gate()
+        const nonce = yield* freshNonce(g)
+        assert.strictEqual(seen(yield* g.admit([answer(nonce, { count: 1 })])), "ok")
+        const { secrets } = DigestVerifiers.accountDigest(hashes, ["SHA-256"], { ...alice, password: "other" })
+        const [kind, secret] = Object.entries(secrets)[0]!
+        const principal = {
+          _tag: "Authenticated",
+          subject: "root",
+          kind: "administrator",
+          method: "test",
+          at: 0
+        } as const
+        yield* credentials.replaceSecret("test", "alice", kind, secret, { principal, graceMillis: 0 })
+        yield* TestClock.adjust(1)
+        assert.strictEqual(seen(yield* g.admit([answer(nonce, { count: 2 })])), "401")
+        assert.strictEqual(seen(yield* g.admit([answer(nonce, { count: 3, password: "other" })])), "ok")
+        yield* credentials.remove("test", "alice")
+        assert.strictEqual(seen(yield* g.admit([answer(nonce, { count: 4, password: "other" })])), "401")
+      })
+    )
+  )
+
   it.effect("lets nobody in while the store does not answer, and goes on when it does", () =>
     Effect.gen(function* () {
       yield* provision
