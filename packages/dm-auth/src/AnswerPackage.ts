@@ -30,6 +30,9 @@ export interface Content {
 const requestsForMore = ({ body }: SyncMl): ReadonlyArray<string> =>
   body.commands.flatMap((command) => (command._tag === "Alert" && command.data === "1222" ? [command.cmdId] : []))
 
+/** Units that wait at most; what a client that never fetches them asks for beyond is not kept. */
+export const mostWaiting = 4096
+
 const one = (command: Command): Unit => ({ commands: [command] })
 
 /** Gives statuses and alerts of ours the smallest numbers that no command has. */
@@ -72,8 +75,11 @@ export const answer = (
   if (message.body.final !== true && !asksForMore(message)) {
     const more: Unit = { commands: [{ _tag: "Alert", cmdId: "", data: "1222" }] }
     const { later, now } = split(told, (units) => measure([...units, more]), max)
-    return { body: bodyOf([...now, more], false), pending: { later: [...later, ...waiting], max } }
+    return {
+      body: bodyOf([...now, more], false),
+      pending: { later: [...later, ...waiting].slice(0, mostWaiting), max }
+    }
   }
   const { later, now } = split([...told, ...waiting], measure, max)
-  return { body: bodyOf(now, later.length === 0), pending: { later, max } }
+  return { body: bodyOf(now, later.length === 0), pending: { later: later.slice(0, mostWaiting), max } }
 }

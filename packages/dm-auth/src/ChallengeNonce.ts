@@ -29,7 +29,7 @@ export interface Basis {
   readonly direction: Direction
   /** How often the account has authenticated; 0 for an account that does not exist. Each success ends all older challenges. */
   readonly count: number
-  /** The account, known or not, as the peer names it: `Source/LocURI`. */
+  /** Who is challenged, known or not, as the peer names itself. */
   readonly account: string
 }
 

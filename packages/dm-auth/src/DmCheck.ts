@@ -59,9 +59,11 @@ const readable = (type: DmAuthType, octets: Uint8Array): boolean =>
  * @spec DM RepPro, Cred; DM Security 1.2; DM-CRED-003, DM-CRED-006, DM-CRED-007
  */
 export const assess = (shown: Shown, terms: Terms): Assessment => {
-  const { account, connection, demanded, policy } = terms
+  const { account, connection, policy } = terms
   const types = passing(policy, connection, false, account)
-  const ask = demanded !== undefined && types.includes(demanded) ? demanded : types[0]
+  // what was demanded before binds nobody once policy, connection or account have no room for it
+  const demanded = types.find((type) => type === terms.demanded)
+  const ask = demanded ?? types[0]
   const silent = shown.cred === undefined && shown.mac === undefined
   if (policy.transport === "suffices" && connection.peerVerified && (silent || account.length === 0)) {
     return { _tag: "ByTransport" }

@@ -13,6 +13,12 @@ import * as ChallengeNonce from "./ChallengeNonce.ts"
 import { enabler } from "./DmAccounts.ts"
 import { type NonceName, read, write } from "./StoredNonce.ts"
 
+/** How a message names its sender: `Source/LocURI`, and `Source/LocName` where it stands. */
+export interface NamedSource {
+  readonly locUri: string
+  readonly locName?: string
+}
+
 /** What stands for an account at the time of asking. */
 export interface NonceState {
   /** How often the account has authenticated. */
@@ -35,8 +41,13 @@ export interface NonceState {
 export class DmNonces extends Context.Service<
   DmNonces,
   {
-    /** The state of an account; of one that does not exist under `name` what a new one would have. */
-    readonly of: (name: string, exists: boolean) => Effect.Effect<NonceState, Unavailable>
+    /**
+     * The state of the account `name`, for a message from `source`; without an account what a new one would have.
+     *
+     * Challenges depend on the names in the message and not on the account that they find: otherwise the same nonce under two names, or
+     * under a name and without it, would tell that there is one.
+     */
+    readonly of: (name: string | undefined, source: NamedSource) => Effect.Effect<NonceState, Unavailable>
     /** Spends all nonces of count `count`: the next one is `next`. Gives `raced` where another message was first. */
     readonly commit: (name: string, count: number, next: Uint8Array) => Effect.Effect<"kept" | "raced", Unavailable>
     /** Keeps a nonce for the server's credentials. */
@@ -58,15 +69,18 @@ const make = Effect.gen(function* () {
   const received = (name: string): NonceName => ({ enabler, direction: "outbound", name })
 
   return {
-    of: Effect.fnUntraced(function* (name: string, exists: boolean) {
-      const { octets: stored, version: count } = yield* read(sad, handedOut(exists ? name : ""))
-      const { octets: own } = yield* read(sad, received(exists ? name : ""))
+    of: Effect.fnUntraced(function* (name: string | undefined, { locName, locUri }: NamedSource) {
+      const { octets: stored, version: count } = yield* read(sad, handedOut(name ?? ""))
+      const { octets: own } = yield* read(sad, received(name ?? ""))
       const slot = ChallengeNonce.slotAt(yield* Clock.currentTimeMillis)
-      const basis: ChallengeNonce.Basis = { direction: "client", count, account: name }
+      const alone: ChallengeNonce.Basis = { direction: "client", count, account: JSON.stringify([locUri]) }
+      const named = locName === undefined ? alone : { ...alone, account: JSON.stringify([locUri, locName]) }
       const derived = yield* vault
         .use(key, purpose, (secret) => {
           const mac: ChallengeNonce.ServerMac = (data) => secret.hmac("sha256", data)
-          return ChallengeNonce.candidates(mac, basis, slot)
+          const first = ChallengeNonce.candidates(mac, named, slot)
+          // some clients name their user only together with credentials
+          return named === alone ? first : [...first, ...ChallengeNonce.candidates(mac, alone, slot)]
         })
         .pipe(Effect.catchTags({ KeyNotFound: Effect.die, KeyUnreadable: Effect.die, WrongPurpose: Effect.die }))
       const challenge = (msgId: number) => derived[msgId % ChallengeNonce.msgIdModulus]!

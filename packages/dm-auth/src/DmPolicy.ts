@@ -36,9 +36,7 @@ const rulesAt = (accepted: ReadonlyArray<SecurityPolicy.AcceptedMode>, level: Le
     types,
     // what does not count on this connection is not among the types, so nothing is left for the minimum to exclude
     minimum: { open: "syncml:auth-basic", integrity: "syncml:auth-basic", full: "syncml:auth-basic" },
-    basicInClear: accepted.some(
-      ({ mode, over }) => normalise(mode) === "syncml:auth-basic" && !Level.satisfies(over, Level.full)
-    )
+    basicInClear: accepted.some(({ mode, over }) => normalise(mode) === "syncml:auth-basic" && over === Level.none)
   }
 }
 
@@ -71,8 +69,8 @@ const proof = (
   attempts: policy.limits["attempts"] ?? base.attempts
 })
 
-const demanded = (modes: ReadonlyArray<SecurityPolicy.AcceptedMode>): boolean =>
-  !modes.some(({ mode }) => mode === "none")
+const demanded = (modes: ReadonlyArray<SecurityPolicy.AcceptedMode>, level: Level.Level): boolean =>
+  !accepts(modes, ["none"], level)
 
 /**
  * The rules of the server for a connection of `level`: it checks by `clientAuthentication`, shows itself by `serverAuthentication`, and
@@ -85,7 +83,7 @@ export const serverPolicy = (
 ): DmServerPolicy => ({
   check: check(policy.clientAuthentication, policy, level, base.check),
   own: proof(policy.serverAuthentication, policy, level, base.own),
-  mutual: demanded(policy.serverAuthentication) && !accepts(policy.serverAuthentication, byTransport, level)
+  mutual: demanded(policy.serverAuthentication, level) && !accepts(policy.serverAuthentication, byTransport, level)
 })
 
 /** The rules of a device for a connection of `level`: the mirror of {@link serverPolicy}. */
@@ -97,5 +95,5 @@ export const clientPolicy = (
   ...base,
   check: check(policy.serverAuthentication, policy, level, base.check),
   own: proof(policy.clientAuthentication, policy, level, base.own),
-  mutual: demanded(policy.serverAuthentication)
+  mutual: demanded(policy.serverAuthentication, level)
 })

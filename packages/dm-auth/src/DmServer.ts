@@ -121,6 +121,18 @@ const stateOf = ({ mode, msgId, token, type }: FoundSession): Machine.State =>
     ...(type === undefined ? {} : { type })
   })
 
+/** The answer to a stranger that is kept for his message coming again, in octets; to a longer one he gets a new answer. */
+const mostKept = 4096
+
+/** The message without the commands that carry a Cred of their own: they are refused and nobody sees them (DM-CRED-002). */
+const uncredited = (message: SyncMl): SyncMl => ({
+  ...message,
+  body: {
+    ...message.body,
+    commands: message.body.commands.filter((command) => command._tag === "Status" || !hasCred(command))
+  }
+})
+
 const nameOf = (command: Command): string => (command._tag === "Invalid" ? command.cmd : command._tag)
 
 /** The rules for a connection of a level, and for how long a session lasts under them. */
@@ -163,7 +175,11 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
         (octets) => ({ octets })
       )
 
-    const accountOf = (message: SyncMl, shown: ReturnType<typeof shownOf>) => {
+    /** A key of bounded length for texts of any. */
+    const keyOf = (...parts: ReadonlyArray<string>): string => Bytes.toHex(sha256(Bytes.utf8(JSON.stringify(parts))))
+
+    /** Every name by which the sender goes in the message. */
+    const namesOf = (message: SyncMl, shown: ReturnType<typeof shownOf>): ReadonlyArray<string> => {
       const { source } = message.hdr
       const names = [source.locUri]
       if (source.locName !== undefined) names.push(source.locName)
@@ -171,7 +187,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       const octets = shown.cred?.type === "syncml:auth-basic" ? shown.cred.octets : undefined
       const basic = octets === undefined ? undefined : CredDigest.decodeBasic(Redacted.value(octets))
       if (basic !== undefined && Result.isSuccess(basic)) names.push(basic.success.user)
-      return accounts.find(names)
+      return names
     }
 
     const respond = Effect.fnUntraced(function* (
@@ -182,13 +198,14 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       answer: Machine.Answer
     ) {
       const { body, hdr } = message
+      const open = uncredited(message)
       const requests = body.commands.filter((command) => command._tag !== "Status" && command._tag !== "Results")
       const code = headerStatus(message, `${session.msgId}`)?.code
       const handled =
         answer.execute && account !== undefined
           ? yield* handler.handle({
               account,
-              message,
+              message: open,
               manage: answer.manage,
               asked: session.asked && code !== 401 && code !== 407,
               firstCmdId: 2
@@ -246,30 +263,38 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
         detail: answer.reason
       })
 
+    /** The answer, and how long it is held back. */
     const converse = Effect.fnUntraced(function* (
       request: DmRequest,
       received: SyncMlCodec.Received,
-      msgId: number,
+      { fingerprint, msgId }: Machine.Placed,
       account: Account | undefined,
       session: Session,
       { policy, sessionMillis }: Rules
     ) {
       const { message, octets: body } = received
+      const { source } = message.hdr
       const exists = account !== undefined
-      const name = account?.id ?? message.hdr.source.locUri
-      const state = yield* nonces.of(name, exists)
+      const name = account?.id ?? source.locUri
+      const state = yield* nonces.of(account?.id, source)
+      const shown = shownOf(message, request.hmacHeader, options.hmacHeader)
+      // one for each name: an account that is found by several makes no difference to how long a guess waits
+      const failureKeys = [...new Set(namesOf(message, shown))].map((each) => keyOf(request.source, each))
+      let reply = session.reply
+      let executed = false
+      let wait = 0
       const status = headerStatus(message, `${session.msgId}`)
       const nextNonce = ChallengeNonce.printable(primitives.random)
       const first: Machine.Event = Machine.Event.Received(
         {
           msgId,
-          fingerprint: sha256(Bytes.concat(body, Bytes.utf8(`\n${request.hmacHeader ?? ""}`))),
+          fingerprint,
           connection: {
             ...request.connection,
             peerVerified:
               exists && request.certificate !== undefined && account.attributes["certificate"] === request.certificate
           },
-          shown: shownOf(message, request.hmacHeader, options.hmacHeader),
+          shown,
           credInCommand: message.body.commands.some((command) => command._tag !== "Status" && hasCred(command)),
           ...(request.token === undefined ? {} : { token: request.token }),
           ...(status === undefined ? {} : { status })
@@ -319,18 +344,16 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
               const kept = yield* Effect.result(nonces.commit(name, action.count, action.nextNonce))
               if (Result.isFailure(kept)) pending.push(Machine.Event.Committed("unavailable"))
               else if (kept.success === "kept") pending.push(Machine.Event.Committed("kept"))
-              else pending.push(Machine.Event.Raced((yield* nonces.of(name, exists)).challenge(msgId)))
+              else pending.push(Machine.Event.Raced((yield* nonces.of(account?.id, source)).challenge(msgId)))
               break
             }
             case "KeepPeerNonce":
               if (exists) yield* nonces.keepOwn(name, action.nonce)
               break
             case "SlowDown": {
-              const key = `${request.source} ${name}`
-              const count = (failures.get(key) ?? 0) + 1
-              failures.set(key, count)
-              const wait = Math.min(slowDown.first * 2 ** Math.min(count - 1, 20), slowDown.most)
-              if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
+              const count = 1 + Math.max(...failureKeys.map((key) => failures.get(key) ?? 0))
+              for (const key of failureKeys) failures.set(key, count)
+              wait = Math.min(slowDown.first * 2 ** Math.min(count - 1, 20), slowDown.most)
               break
             }
             case "OwnRefused":
@@ -346,30 +369,39 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
             case "Send": {
               const { answer } = action
               yield* told(request, name, answer)
-              if (answer.execute) failures.delete(`${request.source} ${name}`)
-              session.reply = yield* respond(request, message, account, session, answer)
+              executed = answer.execute
+              if (executed) for (const key of failureKeys) failures.delete(key)
+              reply = yield* respond(request, message, account, session, answer)
               if (answer.respUriToken !== undefined && current._tag === "Proved") {
                 const { sessionId, source } = message.hdr
                 const { mode, type } = current
                 const kept = { token: answer.respUriToken, account: name, device: source.locUri, sessionId, mode }
                 yield* sessions.begin(type === undefined ? kept : { ...kept, type }, msgId, sessionMillis)
                 session.owner = name
+                const origin = originOf(request, message)
                 proved.set(`token ${answer.respUriToken}`, session)
-                proved.set(originOf(request, message), session)
+                proved.set(origin, session)
+                strangers.delete(origin)
               }
               break
             }
           }
         }
       }
-      const aborted = aborts(message) ? Machine.step(current, Machine.Event.Aborted(), policy) : undefined
+      // only who is let in can end the session, and with a command that counts
+      const aborted =
+        executed && aborts(uncredited(message)) ? Machine.step(current, Machine.Event.Aborted(), policy) : undefined
       if (aborted !== undefined && current._tag === "Proved") yield* sessions.end(current.token)
       session.state = aborted !== undefined && Result.isSuccess(aborted) ? aborted.success[0] : current
-      return session.reply
+      // it waits for the message that the state remembers to come again, and for no other
+      if (Machine.remembers(session.state, fingerprint)) session.reply = reply
+      const large = reply !== undefined && reply.octets.length > mostKept
+      if (large && session.owner === undefined) strangers.delete(originOf(request, message))
+      return { reply, wait }
     })
 
     const originOf = ({ connection, source }: DmRequest, { hdr }: SyncMl) =>
-      `from ${connection.integrity ? connection.id : source} ${hdr.sessionId} ${hdr.source.locUri}`
+      keyOf(connection.integrity ? connection.id : source, hdr.sessionId, hdr.source.locUri)
 
     /** A session of which nothing is known: the server counts its messages as the client counts its own. */
     const stranger = (origin: string, touched: number, message: SyncMl): Session => {
@@ -406,17 +438,24 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       return session
     })
 
-    const sessionFor = Effect.fnUntraced(function* (request: DmRequest, message: SyncMl) {
+    /** The session that the message belongs to, else one of its own. */
+    const sessionFor = Effect.fnUntraced(function* (request: DmRequest, message: SyncMl, placed: Machine.Placed) {
       const now = yield* Clock.currentTimeMillis
       const { token } = request
       const origin = originOf(request, message)
-      const byToken = token === undefined ? undefined : (proved.get(`token ${token}`) ?? (yield* restored(token, now)))
-      const found = byToken ?? proved.get(origin) ?? strangers.get(origin)
-      if (found !== undefined && now - found.touched < idleMillis) {
-        found.touched = now
-        return found
-      }
-      return stranger(origin, now, message)
+      const fits = (session: Session | undefined): session is Session =>
+        session !== undefined && now - session.touched < idleMillis && Machine.belongs(session.state, placed)
+      const kept = token === undefined ? undefined : proved.get(`token ${token}`)
+      const byToken =
+        token === undefined || kept?.state._tag === "Ended"
+          ? undefined
+          : fits(kept)
+            ? kept
+            : yield* restored(token, now)
+      const found = [byToken, proved.get(origin), strangers.get(origin)].find(fits)
+      if (found === undefined) return stranger(origin, now, message)
+      found.touched = now
+      return found
     })
 
     return {
@@ -435,15 +474,25 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
         if (msgId === undefined) return yield* plain(request, message.hdr, 400)
         const unavailable = (_: Unavailable) => plain(request, message.hdr, 503)
         const shown = shownOf(message, request.hmacHeader, options.hmacHeader)
+        const placed: Machine.Placed = {
+          msgId,
+          fingerprint: sha256(Bytes.concat(request.octets, Bytes.utf8(`\n${request.hmacHeader ?? ""}`))),
+          connection: request.connection,
+          ...(request.token === undefined ? {} : { token: request.token })
+        }
         return yield* Effect.gen(function* () {
-          const found = yield* sessionFor(request, message)
-          const named = yield* accountOf(message, shown)
-          // in a session its account need not be named again, and another one that is named begins anew
+          const found = yield* sessionFor(request, message, placed)
+          const named = yield* accounts.find(namesOf(message, shown))
+          // in a session its account need not be named again; another one that is named, or one that is gone, begins anew
           const { owner } = found
-          const foreign = owner !== undefined && named !== undefined && named.id !== owner
-          const session = foreign ? stranger(originOf(request, message), found.touched, message) : found
           const account = named ?? (owner === undefined ? undefined : yield* accounts.find([owner]))
-          return yield* session.lock.withPermits(1)(converse(request, decoded.success, msgId, account, session, rules))
+          const foreign = owner !== undefined && account?.id !== owner
+          const session = foreign ? stranger(originOf(request, message), found.touched, message) : found
+          const work = converse(request, decoded.success, placed, account, session, rules)
+          const { reply, wait } = yield* session.lock.withPermits(1)(work)
+          // held back where nobody else waits for it
+          if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
+          return reply
         }).pipe(
           Effect.catchTag("Unavailable", unavailable),
           Effect.flatMap((reply) => (reply === undefined ? plain(request, message.hdr, 500) : Effect.succeed(reply)))

@@ -20,7 +20,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { type AnswerReason, wireAnswers } from "./DmAuthAnswer.ts"
 import { OutOfOrder } from "./DmAuthError.ts"
-import type { DmServerPolicy } from "./DmAuthPolicy.ts"
+import { type ConnectionFacts, type DmServerPolicy, passing } from "./DmAuthPolicy.ts"
 import type { DmAuthType } from "./DmAuthType.ts"
 import { assess } from "./DmCheck.ts"
 import { initial, judge, Proof, present } from "./DmProof.ts"
@@ -42,25 +42,49 @@ export * from "./DmServerState.ts"
 
 type Step = readonly [State, ReadonlyArray<Action>]
 
-const sameMessage = (last: Last | undefined, message: ReceivedMessage): boolean =>
+/** Whether the message with this fingerprint is the last one of `state`. */
+export const remembers = (state: State, fingerprint: Uint8Array): boolean =>
+  "last" in state && state.last !== undefined && Bytes.equal(state.last.fingerprint, fingerprint)
+
+/** Where a message came, and which one it is. */
+export type Placed = Pick<ReceivedMessage, "msgId" | "fingerprint" | "token"> & {
+  readonly connection: Pick<ConnectionFacts, "id" | "integrity">
+}
+
+const sameMessage = (last: Last | undefined, message: Placed): boolean =>
   last !== undefined && last.msgId === message.msgId && Bytes.equal(last.fingerprint, message.fingerprint)
 
-const bound = (proved: Proved, message: ReceivedMessage): boolean =>
+const sameToken = (a: string, b: string): boolean => Bytes.equal(Bytes.utf8(a), Bytes.utf8(b))
+
+const bound = (proved: Proved, message: Placed): boolean =>
   message.token === undefined
     ? message.connection.integrity && message.connection.id === proved.connectionId
-    : Bytes.equal(Bytes.utf8(message.token), Bytes.utf8(proved.token))
+    : sameToken(message.token, proved.token)
 
 /**
  * The token of the session that `message` would go on in; `undefined` where it stands on its own or comes again. Whoever keeps
  * sessions takes the MsgID before the message is judged.
  */
-export const goesOnIn = (state: State, message: ReceivedMessage): string | undefined =>
+export const goesOnIn = (state: State, message: Placed): string | undefined =>
   state._tag === "Proved" &&
   !sameMessage(state.last, message) &&
   bound(state, message) &&
   message.msgId > state.last.msgId
     ? state.token
     : undefined
+
+/**
+ * Whether `message` is one of the session in `state`: it goes on in it, comes again, or answers a challenge at its address. Whoever keeps
+ * sessions gives every other message a session of its own.
+ */
+export const belongs = (state: State, message: Placed): boolean => {
+  if (state._tag === "Judging" || state._tag === "Committing") return false
+  if (sameMessage(state.last, message) || goesOnIn(state, message) !== undefined) return true
+  return (
+    state._tag === "Unproved" &&
+    (state.token === undefined || (message.token !== undefined && sameToken(state.token, message.token)))
+  )
+}
 
 const lastOf = (message: ReceivedMessage): Last => ({ msgId: message.msgId, fingerprint: message.fingerprint })
 
@@ -237,6 +261,17 @@ const anew = (message: ReceivedMessage, supply: Supply, policy: DmServerPolicy):
       : initial(policy.own, message.connection, supply.ownNonce)
 })
 
+/** Whether the way in which a session was authenticated is good for this message too: its connection may be another one. */
+const stillAccepted = (
+  { type }: Proved,
+  { connection }: ReceivedMessage,
+  supply: Supply,
+  { check }: DmServerPolicy
+): boolean =>
+  type === undefined
+    ? check.transport === "suffices" && connection.peerVerified
+    : passing(check, connection, false, supply.accountTypes).includes(type)
+
 const received = (state: State, message: ReceivedMessage, supply: Supply, policy: DmServerPolicy): Step | undefined => {
   if (state._tag === "Judging" || state._tag === "Committing") return undefined
   if (sameMessage(state.last, message)) return [state, [Action.Resend()]]
@@ -246,7 +281,8 @@ const received = (state: State, message: ReceivedMessage, supply: Supply, policy
     const { actions, ...told } = withStatus(started.own, started.unkept, message, policy)
     return examine(message, supply, { ...started, ...told }, undefined, policy, actions)
   }
-  if (!bound(state, message) || message.msgId <= state.last.msgId) {
+  const standsAlone = !bound(state, message) || message.msgId <= state.last.msgId
+  if (standsAlone || (state.mode !== "message" && !stillAccepted(state, message, supply, policy))) {
     return examine(message, supply, anew(message, supply, policy), state, policy, [])
   }
   const { actions, ...told } = withStatus(state.own, state.unkept, message, policy)
@@ -265,7 +301,7 @@ const received = (state: State, message: ReceivedMessage, supply: Supply, policy
       actions
     )
   if (state.mode === "session") return goOn("in session")
-  if (state.mode === "transport" && message.connection.peerVerified) return goOn("accepted by transport")
+  if (state.mode === "transport") return goOn("accepted by transport")
   const octets = message.shown.cred?.octets
   if (
     state.mode === "repeat" &&

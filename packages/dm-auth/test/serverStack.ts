@@ -8,13 +8,16 @@ const masterKey = Redacted.make(new Uint8Array(32).fill(9))
 /** A DM server over `store`, so that a second one can be built on what the first one left. */
 export const serverOn = (
   store: Layer.Layer<Store.Store>,
-  options: DmServer.DmServerOptions = {}
-): Layer.Layer<DmServer.DmServer | DmAccounts.DmAccounts | SecurityEvents.SecurityEvents> => {
+  options: DmServer.DmServerOptions = {},
+  handler: Layer.Layer<DmHandler.DmHandler> = DmHandler.layerResponder
+): Layer.Layer<
+  DmServer.DmServer | DmAccounts.DmAccounts | CredentialStore.CredentialStore | SecurityEvents.SecurityEvents
+> => {
   const ground = Layer.mergeAll(store, SecurityEvents.layer(), NodePrimitives.layer)
   const keys = MasterKeys.layerOf({ id: "test", key: masterKey }).pipe(Layer.provideMerge(ground))
   const vault = KeyVault.layer().pipe(Layer.provideMerge(keys))
   const stores = Layer.mergeAll(CredentialStore.layer, Sad.layer()).pipe(Layer.provideMerge(vault))
-  const parts = Layer.mergeAll(DmAccounts.layer, DmNonces.layer, DmSessions.layer, DmHandler.layerResponder).pipe(
+  const parts = Layer.mergeAll(DmAccounts.layer, DmNonces.layer, DmSessions.layer, handler).pipe(
     Layer.provideMerge(stores)
   )
   return DmServer.layer({ slowDown: { first: 0, most: 0 }, ...options }).pipe(Layer.provideMerge(parts), Layer.orDie)
