@@ -155,7 +155,7 @@ const migrate = (connection: PgConnection.PgConnection, schema: string): Effect.
       const from = yield* versionOf
       if (from > migrations.length) {
         const what = `PostgreSQL schema ${schema} has version ${from}, newer than the ${migrations.length} of this program`
-        return yield* Effect.fail(new Unavailable({ what, retryable: false, cause: undefined }))
+        return yield* new Unavailable({ what, retryable: false, cause: undefined })
       }
       for (const [index, migration] of migrations.entries()) {
         if (index < from) continue

@@ -63,6 +63,9 @@ const unavailable = (cause: unknown): Unavailable =>
 
 const refused = (what: string) => new Unavailable({ what, retryable: false, cause: undefined })
 
+const isScriptMissing = ({ cause }: Unavailable): boolean =>
+  cause instanceof ErrorReply && cause.message.startsWith("NOSCRIPT")
+
 /** A script of `Scripts.ts`, run on the keys of the domain. */
 export interface Script {
   readonly text: string
@@ -136,11 +139,7 @@ export const connect = (options: RedisOptions): Effect.Effect<Connection, Unavai
       })
       const evaluate = (sha: string) => command("EVALSHA", sha, "1", prefix, ...words)
       if (script.sha === undefined) return Effect.flatMap(load, evaluate)
-      return Effect.catch(evaluate(script.sha), (failure) =>
-        failure.cause instanceof ErrorReply && failure.cause.message.startsWith("NOSCRIPT")
-          ? Effect.flatMap(load, evaluate)
-          : Effect.fail(failure)
-      )
+      return Effect.catchIf(evaluate(script.sha), isScriptMissing, () => Effect.flatMap(load, evaluate))
     }
     let recovered = options.recovered === true
     const check = Effect.gen(function* () {
@@ -181,17 +180,15 @@ const examine = (
     const here = fieldOf(info, "run_id")
     const promoted = !/^0*$/.test(fieldOf(replication, "master_replid2"))
     if (fieldOf(replication, "role") !== "master") {
-      return yield* Effect.fail(
-        new Unavailable({ what: "Redis: the server is a replica", retryable: true, cause: undefined })
-      )
+      return yield* new Unavailable({ what: "Redis: the server is a replica", retryable: true, cause: undefined })
     }
     const weakness = yield* weaknessOf(command)
-    if (weakness !== undefined && options.durability !== "waived") return yield* Effect.fail(refused(weakness))
+    if (weakness !== undefined && options.durability !== "waived") return yield* refused(weakness)
     const schema = yield* command("HGET", `${prefix}origin`, "schema")
     const before = textOf(yield* command("HGET", `${prefix}origin`, "run"))
     if (before !== "" && numberOf(schema) > schemaVersion) {
       const what = `Redis keys have layout ${numberOf(schema)}, newer than the ${schemaVersion} of this program`
-      return yield* Effect.fail(refused(what))
+      return yield* refused(what)
     }
     const empty = before === ""
     const lost = empty
@@ -223,8 +220,10 @@ const weaknessOf = (command: Connection["command"]): Effect.Effect<string | unde
       ["maxmemory-policy", "noeviction"]
     ] as const
     for (const [name, value] of wanted) {
-      const found = yield* Effect.catch(setting(name), (failure) =>
-        failure.cause instanceof ErrorReply ? Effect.succeed("unknown") : Effect.fail(failure)
+      const found = yield* Effect.catchIf(
+        setting(name),
+        ({ cause }) => cause instanceof ErrorReply,
+        () => Effect.succeed("unknown")
       )
       if (found !== value)
         return `Redis may forget what it answered: ${name} is ${found}; set it to ${value}, or waive durability`
