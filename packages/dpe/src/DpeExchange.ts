@@ -81,7 +81,11 @@ const hostOf = (url: string | undefined): string | undefined =>
   url !== undefined && URL.canParse(url) ? new URL(url).host : undefined
 
 const reasonOf = (detail: string): (typeof DpeMessage.reasons)[number] =>
-  /expired/i.test(detail) ? "expired" : /altname|hostname|mismatch/i.test(detail) ? "name mismatch" : "not validated"
+  /expired/i.test(detail)
+    ? "expired"
+    : /altname|hostname|mismatch|not for|no name/i.test(detail)
+      ? "name mismatch"
+      : "not validated"
 
 /** What came of one sending. */
 type Outcome =

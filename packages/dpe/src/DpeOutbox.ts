@@ -67,7 +67,7 @@ export const make = Effect.gen(function* () {
       const operation = Store.putRecord(
         collection,
         record.key,
-        withTime(now, document),
+        withTime(Math.max(1, now), document),
         record.version,
         record.notAfter
       )

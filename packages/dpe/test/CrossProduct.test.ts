@@ -128,7 +128,7 @@ const product = (of: DpeInterface.DpeInterface, authentications: ReadonlyArray<M
 
 describe("every policy of a client against every policy of a server", () => {
   it.effect(
-    "[DPE-AUTH-001] [DPE-AUTH-002] [DPE-AUTH-004] [DPE-CONN-001] [DPE-CONN-002] DPE-1 ends as the agreement of both policies says",
+    "[DPE-AUTH-001] [DPE-AUTH-002] [DPE-AUTH-003] [DPE-AUTH-004] [DPE-AUTH-011] [DPE-CONN-001] [DPE-CONN-002] DPE-1 ends as the agreement of both policies says",
     () =>
       Effect.map(product("dpe-1", serverAuthentications), ({ agreed, refused }) => {
         assert.isAbove(agreed, 1000)

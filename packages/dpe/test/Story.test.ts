@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import { NodePrimitives } from "@oma/sa-policy/node"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { DpeExchange } from "../src/index.ts"
+import { DpeExchange, SessionId } from "../src/index.ts"
 import { agentOf, endpointsOf } from "./support.ts"
-import { makeWorld, under } from "./world.ts"
+import { makeWorld, messageOf, post, under } from "./world.ts"
+
+const sha256 = NodePrimitives.hash("sha256")
 
 const digest = { clientAuthentication: ["digest"] }
 const battery = (value: string) => ({ name: "batteryLevel", value, type: "integer" }) as const
@@ -69,20 +72,32 @@ describe("a device, its server and a provider", () => {
 
   it.effect("a message that was fetched and not answered is given out again; the queue is bounded", () =>
     Effect.gen(function* () {
-      const { client, http, server } = yield* makeWorld()
+      const { client, server } = yield* makeWorld()
       const phone = yield* client("alice")
       yield* phone.register([battery("80")])
       const owner = server.ownerOf("user:alice", "phone")
-      yield* server.requestProperties(owner, ["batteryLevel"])
+      const state = yield* phone.state
+      const sessionId = state._tag === "Registered" ? SessionId.dpe2(sha256, state.session.sessionId) : ""
+      const fetch = Effect.map(post(server, "dpe-2", { _tag: "PollRequest", messageId: "p", sessionId }), (answer) =>
+        answer.status === 200 ? messageOf(answer).messageId : answer.status
+      )
+      const first = yield* server.requestProperties(owner, ["batteryLevel"])
+      assert.strictEqual(yield* fetch, first)
+      assert.strictEqual(yield* fetch, 204)
+      yield* TestClock.adjust("31 seconds")
+      assert.strictEqual(yield* fetch, first)
       yield* server.requestProperties(owner, ["batteryLevel"])
       const full = yield* Effect.flip(server.requestProperties(owner, ["batteryLevel"]))
       assert.strictEqual(full._tag, "QueueFull")
-      yield* phone.poll(0)
-      yield* phone.poll(0)
-      assert.isUndefined(yield* phone.poll(0))
+      // an answer to what was never asked changes nothing
+      const property = [battery("1")] as const
+      const status = { code: 200 }
+      const unasked = { _tag: "PropertyResponse", messageId: "none", sessionId, property, status } as const
+      assert.strictEqual((yield* post(server, "dpe-2", unasked)).status, 404)
       assert.isUndefined(yield* server.requestProperties("00", ["*"]))
-      void http
-    }).pipe(Effect.provide(under({ "dpe-1": digest, "dpe-2": { ...digest, limits: { queue: 2 } } })))
+    }).pipe(
+      Effect.provide(under({ "dpe-1": digest, "dpe-2": { clientAuthentication: ["none"], limits: { queue: 2 } } }))
+    )
   )
 
   it.effect(

@@ -10,17 +10,18 @@ import {
   type Store,
   StoreMemory
 } from "@oma/sa-policy"
-import { HttpExchange, HttpHandler } from "@oma/sa-policy/http"
+import { type HttpExchange, HttpHandler } from "@oma/sa-policy/http"
 import { NodePrimitives } from "@oma/sa-policy/node"
 import {
   DigestAgent,
+  type DigestAlgorithm,
   DigestAuthenticator,
   DigestNonces,
   DigestVerifiers,
   NodeDigestHash
 } from "@oma/sec-cf-core/digest"
 import { ExternalAuthenticator, Pseudonyms } from "@oma/sec-cf-core/external"
-import { byCommonName, certificateAuthenticator } from "@oma/sec-cf-core/tls"
+import { byCommonName, type CertificateIdentities, certificateAuthenticator } from "@oma/sec-cf-core/tls"
 import { Effect, Layer, Redacted } from "effect"
 import { DpeHttp } from "../src/http/index.ts"
 import { DpeInterface, DpeMechanism, DpePolicy, DpeServer } from "../src/index.ts"
@@ -87,7 +88,13 @@ export const proxyAddress = "192.0.2.80"
 export const handsetAddress = "198.51.100.7"
 
 /** All mechanisms that a server can do, on one interface. */
-export const mechanismsOf = Effect.fnUntraced(function* (of: DpeInterface.DpeInterface) {
+export const mechanismsOf = Effect.fnUntraced(function* (
+  of: DpeInterface.DpeInterface,
+  options: {
+    readonly algorithms?: ReadonlyArray<DigestAlgorithm.DigestAlgorithm>
+    readonly names?: CertificateIdentities
+  } = {}
+) {
   const verifiers = yield* DigestVerifiers.fromAccounts("dpe")
   const digest = yield* DigestAuthenticator.make({
     enabler: "dpe",
@@ -95,7 +102,8 @@ export const mechanismsOf = Effect.fnUntraced(function* (of: DpeInterface.DpeInt
     realm: realmOf(of),
     verifiers,
     hashes,
-    qop: ["auth"]
+    qop: ["auth"],
+    ...(options.algorithms === undefined ? {} : { algorithms: options.algorithms })
   })
   const external = yield* ExternalAuthenticator.make({
     enabler: "dpe",
@@ -105,7 +113,7 @@ export const mechanismsOf = Effect.fnUntraced(function* (of: DpeInterface.DpeInt
   return [
     DpeMechanism.external(external),
     DpeMechanism.digest(digest),
-    DpeMechanism.certificate(certificateAuthenticator(byCommonName))
+    DpeMechanism.certificate(certificateAuthenticator(options.names ?? byCommonName))
   ]
 })
 
