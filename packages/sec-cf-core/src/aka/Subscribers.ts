@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
 import type { AutsRejected, SqnExhausted } from "./AkaError.ts"
 import { MalformedAka } from "./AkaError.ts"
 import type { AkaFunctions, AkaVector } from "./AkaFunctions.ts"
@@ -178,6 +179,28 @@ const make = Effect.gen(function* () {
     )
   })
 
+  const turns = new Map<string, { readonly one: Semaphore.Semaphore; users: number }>()
+
+  /**
+   * One vector of a name at a time on this node: of many side by side one alone would win its number, and the others would make theirs
+   * again and again. Unknown names wait alike.
+   */
+  const inTurn = <A, E>(impi: string, work: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const turn = turns.get(impi) ?? { one: Semaphore.makeUnsafe(1), users: 0 }
+        turns.set(impi, turn)
+        turn.users++
+        return turn
+      }),
+      ({ one }) => one.withPermit(work),
+      (turn) =>
+        Effect.sync(() => {
+          turn.users--
+          if (turn.users === 0) turns.delete(impi)
+        })
+    )
+
   // a forged AUTS of a known subscriber is refused and an ordinary vector follows it: so it goes here
   const asNobody = ({ resynchronise }: VectorRequest) =>
     Effect.andThen(
@@ -203,11 +226,14 @@ const make = Effect.gen(function* () {
       )
     }),
     vector: (request: VectorRequest): Effect.Effect<AkaVector, VectorError> =>
-      attempt(request).pipe(
-        Effect.retry({ times: MAXIMUM_ATTEMPTS, while: (error) => error._tag === "Conflict" }),
-        Effect.catchTag("UnknownSubscriber", (error) => Effect.andThen(asNobody(request), Effect.fail(error))),
-        Effect.catchTag(["Conflict", "SaNotFound", "SaExpired", "SaRevoked", "Replayed", "Unacceptable"], (error) =>
-          Effect.fail(unusable(error))
+      inTurn(
+        request.impi,
+        attempt(request).pipe(
+          Effect.retry({ times: MAXIMUM_ATTEMPTS, while: (error) => error._tag === "Conflict" }),
+          Effect.catchTag("UnknownSubscriber", (error) => Effect.andThen(asNobody(request), Effect.fail(error))),
+          Effect.catchTag(["Conflict", "SaNotFound", "SaExpired", "SaRevoked", "Replayed", "Unacceptable"], (error) =>
+            Effect.fail(unusable(error))
+          )
         )
       )
   }

@@ -290,16 +290,15 @@ const make = (options: UeOptions) =>
         return following === undefined ? next : yield* drive(next, following)
       })
 
-    const renew = one.withPermit(
-      Effect.gen(function* () {
-        const { tmpi } = yield* Ref.get(memory)
-        const end = yield* drive(UeBootstrap.State.Idle(), Event.Start({ impi, tmpi }))
-        yield* Ref.update(memory, (before) => ({ ...before, state: end }))
-        if (end._tag === "Failed") return yield* new BootstrapFailed({ reason: end.reason, detail: "" })
-        const { kept } = yield* Ref.get(memory)
-        return kept ?? (yield* new BootstrapFailed({ reason: "no answer that is one", detail: end._tag }))
-      })
-    )
+    const bootstrap = Effect.gen(function* () {
+      const { tmpi } = yield* Ref.get(memory)
+      const end = yield* drive(UeBootstrap.State.Idle(), Event.Start({ impi, tmpi }))
+      yield* Ref.update(memory, (before) => ({ ...before, state: end }))
+      if (end._tag === "Failed") return yield* new BootstrapFailed({ reason: end.reason, detail: "" })
+      const { kept } = yield* Ref.get(memory)
+      return kept ?? (yield* new BootstrapFailed({ reason: "no answer that is one", detail: end._tag }))
+    })
+    const renew = one.withPermit(bootstrap)
 
     const current = Effect.gen(function* () {
       const { kept } = yield* Ref.get(memory)
@@ -309,10 +308,14 @@ const make = (options: UeOptions) =>
       return undefined
     })
 
+    const or = (other: Effect.Effect<Bootstrapping, BootstrapFailed>) =>
+      Effect.flatMap(current, (kept) => (kept === undefined ? other : Effect.succeed(kept)))
+
     return {
       impi,
       renew,
-      ensure: Effect.flatMap(current, (kept) => (kept === undefined ? renew : Effect.succeed(kept))),
+      // whoever waited for a bootstrapping under way takes that one
+      ensure: or(one.withPermit(or(bootstrap))),
       current,
       forget: drop,
       withKey: Effect.fnUntraced(function* <A>(

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Connection, InterfaceGuard, Level, Spd } from "@oma/sa-policy"
+import { type Connection, InterfaceGuard, Level, Spd, Store, StoreMemory } from "@oma/sa-policy"
 import { HttpExchange, type HttpHandler } from "@oma/sa-policy/http"
-import { Subscribers } from "@oma/sec-cf-core/aka"
+import { Sqn, Subscribers } from "@oma/sec-cf-core/aka"
 import { DigestNonces, NodeDigestHash } from "@oma/sec-cf-core/digest"
 import {
   Bsf,
@@ -23,6 +23,7 @@ import {
 import { Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { pskTable } from "../../src/tls/PskTable.ts"
+import { services } from "../aka/stack.ts"
 import { toHex } from "../aka/support.ts"
 import {
   bsfLayer,
@@ -53,13 +54,23 @@ const policy = {
   limits: {}
 } as const
 
-const world = (options: Partial<Bsf.BsfOptions> = {}) =>
+/** A store that answers later, as one over a network does. */
+const slow = Layer.effect(
+  Store.Store,
+  Effect.map(Store.Store, (store) => ({
+    ...store,
+    record: (...args: Parameters<typeof store.record>) => Effect.andThen(Effect.yieldNow, store.record(...args)),
+    transact: (...args: Parameters<typeof store.transact>) => Effect.andThen(Effect.yieldNow, store.transact(...args))
+  }))
+).pipe(Layer.provide(StoreMemory.layer))
+
+const world = (options: Partial<Bsf.BsfOptions> = {}, ground = services()) =>
   ZnLocal.layer(naf).pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         Layer.orDie(DigestNonces.layer()),
         Layer.orDie(Spd.layer({ interfaces: [policy], networks: {} }))
-      ).pipe(Layer.provideMerge(bsfLayer(options)))
+      ).pipe(Layer.provideMerge(bsfLayer(options, ground)))
     )
   )
 
@@ -283,6 +294,20 @@ describe("a flood on Ub", () => {
     }).pipe(Effect.provide(world({ maximumChallenges: 1 })))
   )
 
+  it.effect("in the name of one subscriber shuts nobody out, and every challenge has a number of its own", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const bsf = yield* Bsf.Bsf
+      const subscribers = yield* Subscribers.Subscribers
+      const answers = yield* Effect.all(
+        Array.from({ length: 300 }, () => bsf.handle(initial(impi))),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual([...new Set(answers.map(({ status }) => status))], [401])
+      assert.strictEqual(Sqn.seqOf(Sqn.defaultProfile, (yield* subscribers.sqn(impi))!), 300)
+    }).pipe(Effect.provide(world({}, services(slow))))
+  )
+
   it.effect("an unknown subscriber's AUTS costs what a wrong one of a known subscriber costs", () =>
     Effect.gen(function* () {
       yield* provision
@@ -317,6 +342,22 @@ describe("the handset's proof of the server", () => {
       yield* provision
       const tamper: Tamper = (answer) => ({ ...answer, body: new Uint8Array(0) })
       assert.strictEqual((yield* request({ method: "HEAD", tamper })).status, 200)
+    }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("the handset", () => {
+  it.effect("bootstraps once for requests that come at the same time", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const bsf = yield* Bsf.Bsf
+      const log: Array<readonly [HttpHandler.HttpCall, HttpExchange.HttpResponse]> = []
+      const made = yield* Effect.gen(function* () {
+        const ue = yield* Ue.Ue
+        return yield* Effect.all([ue.ensure, ue.ensure, ue.ensure], { concurrency: "unbounded" })
+      }).pipe(Effect.provide(ueLayer(client((request) => Effect.andThen(Effect.yieldNow, bsf.handle(request)), log))))
+      assert.strictEqual(new Set(made.map(({ btid }) => btid)).size, 1)
+      assert.strictEqual(log.length, 2)
     }).pipe(Effect.provide(world()))
   )
 })
