@@ -106,5 +106,3 @@ export const make = Effect.gen(function* () {
     })
   }
 })
-
-export type DpeConsent = Effect.Success<typeof make>

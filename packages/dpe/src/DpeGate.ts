@@ -144,5 +144,3 @@ export const make = Effect.fnUntraced(function* (of: DpeInterface, options: Gate
 
   return { admit, policy: spd.entry(name) }
 })
-
-export type DpeGate = Effect.Success<ReturnType<typeof make>>

@@ -158,5 +158,3 @@ export const make = Effect.gen(function* () {
     })
   }
 })
-
-export type DpeOutbox = Effect.Success<typeof make>

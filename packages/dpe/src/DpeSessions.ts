@@ -229,5 +229,3 @@ export const make = Effect.gen(function* () {
 
 const isConflict = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "Conflict"
-
-export type DpeSessions = Effect.Success<typeof make>

@@ -128,7 +128,7 @@ export const serverOf = Effect.fnUntraced(function* (options: Partial<DpeServer.
   })
 })
 
-export const host = "dpe.example.net"
+const host = "dpe.example.net"
 export const secureUris = Object.fromEntries(
   DpeInterface.interfaces.map((of) => [of, `https://${host}${DpeInterface.defaultPaths[of]}`])
 )
