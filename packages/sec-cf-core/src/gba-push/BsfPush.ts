@@ -15,9 +15,8 @@ import * as Result from "effect/Result"
 import type { AkaVector } from "../aka/AkaFunctions.ts"
 import { AuthenticationVectorSource } from "../aka/AuthenticationVectorSource.ts"
 import * as Autn from "../aka/Autn.ts"
-import type { NafPrincipal } from "../gba/BsfKeys.ts"
+import { type NafPrincipal, settingsFor } from "../gba/BsfKeys.ts"
 import type { Fqdn } from "../gba/Fqdn.ts"
-import * as Guss from "../gba/Guss.ts"
 import { GussSource } from "../gba/GussSource.ts"
 import * as Impi from "../gba/Impi.ts"
 import * as Ks from "../gba/Ks.ts"
@@ -178,7 +177,7 @@ const make = (options: BsfPushOptions) =>
         ...derived.success,
         keyExpiryTime: notAfter,
         bootstrappingInfoCreationTime: now,
-        ussList: guss === undefined ? [] : Guss.select(guss, request.gsIds ?? [], principal.nafGroup),
+        ussList: settingsFor(principal, guss, request.gsIds),
         gbaType: "3G_GBA",
         ...(request.privateIdRequest === true && principal.tellImpi !== false && { impi: subscriber })
       }

@@ -22,8 +22,20 @@ export interface NafPrincipal {
   /** Whether it answers for this name. */
   readonly answersFor: (fqdn: Fqdn) => boolean
   readonly nafGroup?: string | undefined
+  /** The GAA service identifiers of its applications: it sees settings of these alone. All that it asks for unless given. */
+  readonly gsIds?: ReadonlyArray<number> | undefined
   /** Whether it may learn the IMPI; yes unless told otherwise. */
   readonly tellImpi?: boolean | undefined
+}
+
+/** The settings in `guss` that `principal` asks for and may see. @spec TS 29.109 5.2 */
+export const settingsFor = (
+  { gsIds, nafGroup }: NafPrincipal,
+  guss: Guss.Guss | undefined,
+  asked: ReadonlyArray<number> = []
+): ReadonlyArray<Guss.Uss> => {
+  const own = gsIds === undefined ? asked : asked.filter((id) => gsIds.includes(id))
+  return guss === undefined ? [] : Guss.select(guss, own, nafGroup)
 }
 
 /** The function that answers Zn for the server named `fqdn`. */
@@ -55,7 +67,7 @@ export const make = Effect.fnUntraced(function* (fqdn: Fqdn, store: BsfStore, ob
     const invalid = refuse("transaction identifier invalid", "TS 29.109 6.2: 5403")
     if (kept === undefined) return yield* invalid
     const guss = yield* settings.get(kept.impi)
-    const ussList = guss === undefined ? [] : Guss.select(guss, request.gsIds ?? [], principal.nafGroup)
+    const ussList = settingsFor(principal, guss, request.gsIds)
     const inputs = Result.all({
       me: Ks.nafInput("me", kept.rand, kept.impi, nafId),
       uicc: Ks.nafInput("uicc", kept.rand, kept.impi, nafId)

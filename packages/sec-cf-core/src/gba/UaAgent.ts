@@ -122,6 +122,10 @@ export const make = Effect.fnUntraced(function* (
     const named = HttpExchange.fieldOf(call.fields, "host")
     const host = (named === undefined ? url.hostname : named.replace(/:\d*$/, "")).toLowerCase()
     const target = `${url.pathname}${url.search}`
+    // several servers may stand behind one address, each with keys and nonces of its own
+    const place = `${origin} ${host}`
+    /** Whether a TLS server proved the name that realms and keys are to have; without TLS nothing says so. */
+    const isNamed = ({ serverName }: Connection.Connection) => serverName === undefined || serverName === host
     let last: HttpExchange.HttpAnswer | undefined
     let proof: "right" | "wrong" | "absent" = "absent"
 
@@ -130,9 +134,9 @@ export const make = Effect.fnUntraced(function* (
       const nafId: NafId.NafId = { fqdn: space.realm.fqdn, ua: space.ua }
       const { challenge, qop, nonce } = space
       const hash = hashes[algorithms[challenge.algorithm].hash]
-      const place: Ks.KeyPlace = space.realm.kind === "uicc" ? "uicc" : "me"
+      const keyPlace: Ks.KeyPlace = space.realm.kind === "uicc" ? "uicc" : "me"
       const user = yield* Effect.result(
-        ue.withKey(nafId, place, (key, { btid }) => ({
+        ue.withKey(nafId, keyPlace, (key, { btid }) => ({
           btid,
           ha1: DigestComputation.ha1(hash, btid, space.realm.text, Ks.password(key))
         }))
@@ -163,8 +167,10 @@ export const make = Effect.fnUntraced(function* (
       const { fields, ...rest } = bare(call)
       const answer = yield* http.call(
         { ...rest, fields: [...fields, ["Authorization", field.success]] },
-        (connection) =>
-          uaOf(connection) === space.ua ? Effect.void : Effect.fail(new OtherSuite({ ua: uaOf(connection) }))
+        (connection): Effect.Effect<void, OtherSuite | UaFailed> => {
+          if (!isNamed(connection)) return Effect.fail(new UaFailed({ reason: "the realm names another server", host }))
+          return uaOf(connection) === space.ua ? Effect.void : Effect.fail(new OtherSuite({ ua: uaOf(connection) }))
+        }
       )
       const info = AuthenticationInfo.parse(HttpExchange.fieldsOf(answer.fields, "authentication-info"))
       if (Result.isFailure(info)) proof = "wrong"
@@ -186,7 +192,8 @@ export const make = Effect.fnUntraced(function* (
       const realms = challenge === undefined ? [] : UaRealm.decode(challenge.realm)
       if (challenge === undefined || realms.length === 0) return Event.Answered({ status: answer.status, proof })
       const current = yield* ue.current
-      return Event.Challenged({ realms, host, btid: current?.btid, stale: challenge.stale })
+      const here = isNamed(answer.connection) ? realms : []
+      return Event.Challenged({ realms: here, host, btid: current?.btid, stale: challenge.stale })
     })
 
     const learn = (realm: UaRealm.UaRealm): Space | undefined => {
@@ -201,7 +208,7 @@ export const make = Effect.fnUntraced(function* (
         count: 0
       }
       if (spaces.size >= (options.maximumServers ?? 64)) spaces.delete(spaces.keys().next().value!)
-      spaces.set(origin, space)
+      spaces.set(place, space)
       return space
     }
 
@@ -212,7 +219,7 @@ export const make = Effect.fnUntraced(function* (
         proof = "absent"
         switch (action._tag) {
           case "Send": {
-            const space = action.btid === undefined ? undefined : spaces.get(origin)
+            const space = action.btid === undefined ? undefined : spaces.get(place)
             const answer = space === undefined ? undefined : yield* authorised(space)
             return yield* eventOf(answer ?? (yield* http.call(bare(call))))
           }
@@ -228,7 +235,7 @@ export const make = Effect.fnUntraced(function* (
               Effect.catchTag("BootstrapFailed", () => Effect.succeed(Event.BootstrapFailed()))
             )
           case "Close":
-            spaces.delete(origin)
+            spaces.delete(place)
             return yield* new UaFailed({ reason: action.reason, host })
           case "Deliver":
             return undefined
@@ -254,7 +261,7 @@ export const make = Effect.fnUntraced(function* (
       })
 
     const current = yield* ue.current
-    const btid = spaces.has(origin) ? current?.btid : undefined
+    const btid = spaces.has(place) ? current?.btid : undefined
     return yield* drive(State.Idle(), Event.Start({ kinds, btid }))
   })
 

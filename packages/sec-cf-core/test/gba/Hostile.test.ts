@@ -43,9 +43,9 @@ const fqdn = ok(Fqdn.parse("naf1.home1.net"))
 const other = ok(Fqdn.parse("naf2.home1.net"))
 const nafId = ok(NafId.make(fqdn, NafId.protocols.httpDigest))
 const naf: Bsf.NafPrincipal = { name: "naf1", answersFor: (name) => name === fqdn || name === other }
-const name = { enabler: "demo", role: "server", interface: "ua" } as const
+const where = { enabler: "demo", role: "server", interface: "ua" } as const
 const policy = {
-  ...name,
+  ...where,
   clientAuthentication: [{ mode: "gba", over: Level.none }],
   serverAuthentication: [{ mode: "none", over: Level.none }],
   connection: Level.none,
@@ -114,7 +114,7 @@ const request = (setting: Setting = {}) =>
       hashes: NodeDigestHash.hashes,
       ...setting.naf
     })
-    const guard = yield* InterfaceGuard.make(name, [authenticator])
+    const guard = yield* InterfaceGuard.make(where, [authenticator])
     const handler = NafHttp.protect(guard, "gba", () => Effect.succeed(HttpExchange.response(200, [], "hello")))
     const over = setting.over
     const ua = client(handler, [], setting.tamper, over === undefined ? undefined : () => over)
@@ -129,6 +129,24 @@ const request = (setting: Setting = {}) =>
       Effect.provide([ub, ua])
     )
   })
+
+describe("an application server sees settings of its own applications", () => {
+  it.effect("[SEC_CF-SEC-002] and of no others, whatever it asks for", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const bsf = yield* Bsf.Bsf
+      const settings = yield* GussSource.GussSource
+      const uss = [7, 8].map((gsId) => ({ gsId, gsType: 0, uids: [`sip:${gsId}@home1.net`], flags: [] }))
+      yield* settings.put({ impi, uiccType: "GBA", uss })
+      const { btid } = yield* bootstrapped()
+      const seen = (principal: Bsf.NafPrincipal) =>
+        Effect.map(bsf.key(principal, { btid, nafId, gsIds: [7, 8] }), ({ ussList }) => ussList.map(({ gsId }) => gsId))
+      assert.deepStrictEqual(yield* seen(naf), [7, 8])
+      assert.deepStrictEqual(yield* seen({ ...naf, gsIds: [8, 9] }), [8])
+      assert.deepStrictEqual(yield* seen({ ...naf, gsIds: [] }), [])
+    }).pipe(Effect.provide(world()))
+  )
+})
 
 describe("a bootstrapping has one name", () => {
   it.effect("[SEC_CF-KEM-001] no other spelling of a B-TID gives the key that an application server revoked", () =>
@@ -334,6 +352,53 @@ describe("the handset's proof of the server", () => {
       const failed = yield* Effect.flip(request({ tamper: silent }))
       assert.deepInclude(failed, { reason: "server not authenticated: rspauth is missing or wrong" })
       assert.strictEqual((yield* request({ tamper: silent, over: overTls(0xc02f) })).status, 200)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("[SEC_CF-AUTH-002] a TLS server under another name than the realm's gets no credentials", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const over = overTls(0xc02f)
+      const failed = yield* Effect.flip(request({ over: { ...over, serverName: "evil.example" } }))
+      assert.deepInclude(failed, { reason: "the realm names another server" })
+      assert.strictEqual((yield* request({ over: { ...over, serverName: fqdn } })).status, 200)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("a nonce of one server goes to no other at the same address", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const bsf = yield* Bsf.Bsf
+      const log: Array<readonly [HttpHandler.HttpCall, HttpExchange.HttpResponse]> = []
+      const serve = Effect.fnUntraced(function* (name: Fqdn.Fqdn) {
+        const hashes = NodeDigestHash.hashes
+        const authenticator = yield* NafAuth.make({ enabler: "demo", interface: "ua", fqdn: name, hashes })
+        const guard = yield* InterfaceGuard.make(where, [authenticator])
+        return NafHttp.protect(guard, "gba", () => Effect.succeed(HttpExchange.response(200, [], name)))
+      })
+      const servers = new Map<string, HttpHandler.HttpHandler>([
+        [fqdn, yield* serve(fqdn)],
+        [other, yield* serve(other)]
+      ])
+      const front: HttpHandler.HttpHandler = (request) =>
+        servers.get(HttpExchange.fieldOf(request.fields, "host") ?? "")!(request)
+      yield* Effect.gen(function* () {
+        const agent = yield* UaAgent.make()
+        for (const host of [fqdn, other, fqdn, other]) {
+          const fields = [["Host", host]] as const
+          const answer = yield* agent.request({
+            method: "GET",
+            url: "http://127.0.0.1/",
+            fields,
+            body: new Uint8Array(0)
+          })
+          assert.strictEqual(new TextDecoder().decode(answer.body), host)
+        }
+      }).pipe(Effect.provide([ueLayer(client(bsf.handle)), client(front, log)]))
+      assert.deepStrictEqual(
+        log.map(([, { status }]) => status),
+        [401, 200, 401, 200, 200, 200]
+      )
     }).pipe(Effect.provide(world()))
   )
 
