@@ -44,7 +44,7 @@ const accepts = (modes: ReadonlyArray<SecurityPolicy.AcceptedMode>, names: Reado
   modes.some(({ mode, over }) => names.includes(mode) && Level.satisfies(level, over))
 
 /** Names under which policies speak of a peer that the transport proved. */
-const byTransport = ["tls", "certificate", "psk-tls", "psk"]
+export const byTransport: ReadonlyArray<string> = ["tls", "certificate", "psk-tls", "psk"]
 
 const check = (
   accepted: ReadonlyArray<SecurityPolicy.AcceptedMode>,

@@ -124,6 +124,9 @@ const stateOf = ({ mode, msgId, token, type }: FoundSession): Machine.State =>
 /** The answer to a stranger that is kept for his message coming again, in octets; to a longer one he gets a new answer. */
 const mostKept = 4096
 
+/** Answers that are held back at a time; more failures than that are answered at once. */
+const mostHeld = 256
+
 /** The message without the commands that carry a Cred of their own: they are refused and nobody sees them (DM-CRED-002). */
 const uncredited = (message: SyncMl): SyncMl => ({
   ...message,
@@ -141,7 +144,7 @@ interface Rules {
   readonly sessionMillis: number
 }
 
-type RulesFor = (level: Level.Level) => Effect.Effect<Rules, Unanswerable>
+type RulesFor = (level: Level.Level, certified: boolean) => Effect.Effect<Rules, Unanswerable>
 
 const levelOf = ({ integrity, confidentiality }: DmRequest["connection"]): Level.Level =>
   Level.join(integrity ? Level.integrity : Level.none, confidentiality ? Level.confidentiality : Level.none)
@@ -162,6 +165,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
     const proved = bounded<Session>(most)
     const strangers = bounded<Session>(most)
     const failures = bounded<number>(most)
+    let held = 0
 
     const encode = (mediaType: SyncMlCodec.MediaType, message: SyncMl): Effect.Effect<Uint8Array> =>
       Effect.orDie(Effect.fromResult(SyncMlCodec.encode(mediaType, message)))
@@ -460,7 +464,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
 
     return {
       receive: Effect.fnUntraced(function* (request: DmRequest) {
-        const rules = yield* rulesFor(levelOf(request.connection))
+        const rules = yield* rulesFor(levelOf(request.connection), request.certificate !== undefined)
         const decoded = SyncMlCodec.decode(request.mediaType, request.octets, limits)
         if (Result.isFailure(decoded)) {
           const { failure } = decoded
@@ -490,8 +494,15 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
           const session = foreign ? stranger(originOf(request, message), found.touched, message) : found
           const work = converse(request, decoded.success, placed, account, session, rules)
           const { reply, wait } = yield* session.lock.withPermits(1)(work)
-          // held back where nobody else waits for it
-          if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
+          // where no other message of the session waits for it, and without holding all the messages that the transport lets in
+          if (wait === 0 || held >= mostHeld) return reply
+          held += 1
+          yield* Effect.ensuring(
+            Effect.sleep(Duration.millis(wait)),
+            Effect.sync(() => {
+              held -= 1
+            })
+          )
           return reply
         }).pipe(
           Effect.catchTag("Unavailable", unavailable),
@@ -525,10 +536,14 @@ export const layerSpd = (options: Omit<DmServerOptions, "policy"> = {}) =>
     Effect.gen(function* () {
       const spd = yield* Spd.Spd
       const events = yield* SecurityEvents.SecurityEvents
-      const rulesFor: RulesFor = Effect.fnUntraced(function* (level: Level.Level) {
-        const { decision, entry } = yield* spd
-          .decide(DmPolicy.serverInterface, level, [])
-          .pipe(Effect.mapError(({ name }) => new Unanswerable({ reason: "no policy", clause: name })))
+      const rulesFor: RulesFor = Effect.fnUntraced(function* (level: Level.Level, certified: boolean) {
+        const decideOn = (presented: ReadonlyArray<string>) => spd.decide(DmPolicy.serverInterface, level, presented)
+        const { decision, entry } = yield* decideOn([]).pipe(
+          Effect.flatMap((silent) =>
+            certified && silent.decision._tag === "Refuse" ? decideOn(DmPolicy.byTransport) : Effect.succeed(silent)
+          ),
+          Effect.mapError(({ name }) => new Unanswerable({ reason: "no policy", clause: name }))
+        )
         const refused = refusedBy(decision)
         if (refused !== undefined) {
           yield* events.emit("UpgradeDemanded", { enabler, interface: "dm", clause: refused.clause })

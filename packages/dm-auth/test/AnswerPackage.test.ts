@@ -148,4 +148,13 @@ describe("MessageSplit", () => {
     assert.strictEqual(MessageSplit.maxMsgSizeOf(from({}), 100), 100)
     assert.strictEqual(MessageSplit.maxMsgSizeOf(from({ meta: { maxMsgSize: 50 } }), 100), 50)
   })
+
+  it("a client that never fetches what it asked for fills no memory", () => {
+    let pending = { ...AnswerPackage.nothing, max: 1 }
+    const statuses = Array.from({ length: 3000 }, (_, n) => status(n))
+    for (let n = 0; n < 3; n++) {
+      pending = AnswerPackage.answer(pending, from({}, [], false), { header, statuses, commands: [] }, () => 2).pending
+    }
+    assert.lengthOf(pending.later, AnswerPackage.mostWaiting)
+  })
 })

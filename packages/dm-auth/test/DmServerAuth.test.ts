@@ -248,6 +248,17 @@ describe("DmServerAuth", () => {
     assert.deepInclude(sent(onlyMd5), { status: 401, chal: { type: md5, nonce: challengeNonce } })
   })
 
+  it("what was demanded counts no longer once policy has no room for it, MAC included", () => {
+    const first = admit(start, message(1, macShown), withCheck({ types: [mac] }))
+    const digests = withCheck({ types: [md5] })
+    const refused = step(first[0], Event.Received(message(2, macShown, { token: "token" }), supply), digests)
+    assert.deepInclude(sent(refused), { status: 401, reason: "type refused" })
+    assert.strictEqual(sent(refused).chal?.type, md5)
+    const missing = step(first[0], Event.Received(message(2, {}, { token: "token" }), supply), digests)
+    assert.deepInclude(sent(missing), { status: 407, reason: "missing" })
+    assert.strictEqual(sent(admit(first[0], message(2, cred(md5), { token: "token" }), digests)).status, 212)
+  })
+
   it("basic: no nonce in Chal, 212 without Chal", () => {
     const rules = withCheck({ types: [basic] })
     const asked = step(start, Event.Received(message(1, {}, { connection: tls }), supply), rules)

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore, Level, type SecurityPolicy } from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"
 import { Cause, Effect, Exit, Layer, Option, Redacted, Result } from "effect"
+import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import {
   Cred,
@@ -16,7 +17,7 @@ import {
 } from "../src/index.ts"
 import { captures, wire } from "./codec.ts"
 import { deviceId, openConnection, password, requestOf, send, type Turn, tlsConnection, user } from "./device.ts"
-import { lastingStore, serverOn } from "./serverStack.ts"
+import { lastingStore, serverOn, serverUnder } from "./serverStack.ts"
 
 const xml = "application/vnd.syncml.dm+xml"
 const type = "syncml:auth-md5"
@@ -80,7 +81,58 @@ describe("a neighbour behind the same address", () => {
   )
 })
 
+describe("guesses", () => {
+  it.effect("in any number hold no more than a bounded part of the server's messages in work", () =>
+    run(
+      Effect.gen(function* () {
+        let answered = 0
+        const guess = (n: number) =>
+          Effect.tap(say(`${n}`, 1, { type, secret: "wrong", source: `${n}` }), () =>
+            Effect.sync(() => {
+              answered += 1
+            })
+          )
+        yield* Effect.forkChild(
+          Effect.all(
+            Array.from({ length: 400 }, (_, n) => guess(n)),
+            { concurrency: "unbounded" }
+          ),
+          { startImmediately: true }
+        )
+        yield* Effect.promise(() => new Promise((done) => setTimeout(done, 500)))
+        assert.strictEqual(answered, 400 - 256)
+      }),
+      { slowDown: { first: 60_000, most: 60_000 } }
+    )
+  )
+})
+
 describe("sessions", () => {
+  for (const mode of ["message", "repeat"] as const) {
+    it.effect(`of mode ${mode} go on at another node with fresh credentials alone, each MsgID once`, () =>
+      Effect.gen(function* () {
+        const store = yield* lastingStore
+        const at = <A, E>(work: Effect.Effect<A, E, Services>) =>
+          Effect.provide(work, serverOn(store, withCheck({ mode })), { local: true })
+        const first = yield* at(
+          Effect.gen(function* () {
+            const accounts = yield* DmAccounts.DmAccounts
+            yield* accounts.add({ device: deviceId, client: { user, secret: Redacted.make(password) } })
+            return yield* say("1", 1, { type })
+          })
+        )
+        assert.strictEqual(first.code, 200)
+        const { token = "" } = first
+        for (const turn of [{ commands: [] }, { type, commands: [] }] as const) {
+          assert.include([401, 407], (yield* at(say("1", 2, { ...turn, token }))).code)
+        }
+        const { nonce } = yield* at(say("1", 3, { type, token, secret: "wrong" }))
+        assert.strictEqual((yield* at(say("1", 4, { type, token, nonce: nonce!, commands: [] }))).code, 200)
+        assert.strictEqual((yield* at(say("1", 4, { type, token, nonce: nonce!, commands: [] }))).code, 401)
+      })
+    )
+  }
+
   it.effect("end with their account: one that is disabled goes on in none", () =>
     run(
       Effect.gen(function* () {
@@ -224,6 +276,42 @@ describe("policy", () => {
     const inClear = entry({ clientAuthentication: [{ mode: "syncml:auth-basic", over: Level.none }] })
     assert.lengthOf(DmAuthPolicy.passing(DmPolicy.serverPolicy(inClear, Level.none).check, readable, false), 1)
   })
+
+  it.effect("a session lasts as long as it says, also where it is idle for longer than it stays in memory", () =>
+    Effect.gen(function* () {
+      const store = yield* lastingStore
+      const rules = entry({ lifetimes: { session: 3_600_000 } })
+      yield* Effect.gen(function* () {
+        const accounts = yield* DmAccounts.DmAccounts
+        yield* accounts.add({ device: deviceId, client: { user, secret: Redacted.make(password) } })
+        const { token } = yield* say("1", 1, { type })
+        yield* TestClock.adjust("30 minutes")
+        assert.strictEqual((yield* say("1", 2, { token: token!, commands: [] })).code, 200)
+        yield* TestClock.adjust("31 minutes")
+        assert.strictEqual((yield* say("1", 3, { token: token!, commands: [] })).code, 407)
+      }).pipe(Effect.provide(serverUnder(store, { interfaces: [rules], networks: {} })))
+    })
+  )
+
+  it.effect("clients by certificate alone: who shows one is judged by it, who shows none is refused", () =>
+    Effect.gen(function* () {
+      const store = yield* lastingStore
+      const certificate = "ab".repeat(32)
+      const rules = entry({ clientAuthentication: [{ mode: "certificate", over: Level.full }] })
+      yield* Effect.gen(function* () {
+        const accounts = yield* DmAccounts.DmAccounts
+        yield* accounts.add({ device: deviceId, client: { user, secret: Redacted.make(password) }, certificate })
+        const request = requestOf(xml, "1", 1, { connection: tlsConnection })
+        const { receive } = yield* DmServer.DmServer
+        assert.strictEqual((yield* Effect.flip(receive(request))).reason, "connection too weak")
+        assert.strictEqual((yield* send({ ...request, certificate })).code, 200)
+        const connection = { ...tlsConnection, id: "t2" }
+        const others = yield* send({ ...request, connection, certificate: "cd".repeat(32) })
+        assert.strictEqual(others.code, 403)
+        assert.deepStrictEqual(others.others, ["403"])
+      }).pipe(Effect.provide(serverUnder(store, { interfaces: [rules], networks: {} })))
+    })
+  )
 
   it.effect("a type that policy does not leave on a connection refuses, whatever came before", () =>
     run(
