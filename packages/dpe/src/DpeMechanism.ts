@@ -8,7 +8,7 @@ import type { Authenticator, InterfaceGuard, SecurityPolicy, Unavailable } from 
 import { HttpExchange } from "@oma/sa-policy/http"
 import { DigestAuthenticator } from "@oma/sec-cf-core/digest"
 import type { ExternalAuthenticator } from "@oma/sec-cf-core/external"
-import { certificateMode, type ConnectionCredential } from "@oma/sec-cf-core/tls"
+import { type ConnectionCredential, certificateMode } from "@oma/sec-cf-core/tls"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { modes } from "./DpePolicy.ts"

@@ -4,6 +4,8 @@
  * @layer service
  * @spec dpe 3, 4, 5
  */
+
+import type { TooLarge, Unencodable } from "@oma/enabler-message"
 import {
   type KeyVault,
   Primitives,
@@ -14,7 +16,6 @@ import {
   type Store,
   type Unavailable
 } from "@oma/sa-policy"
-import type { TooLarge, Unencodable } from "@oma/enabler-message"
 import { Bytes } from "@oma/sa-policy/bytes"
 import type { HttpExchange } from "@oma/sa-policy/http"
 import type { DigestAuthenticator } from "@oma/sec-cf-core/digest"
@@ -30,11 +31,11 @@ import * as DpeMessage from "./DpeMessage.ts"
 import * as Outboxes from "./DpeOutbox.ts"
 import * as DpePolicy from "./DpePolicy.ts"
 import * as Sessions from "./DpeSessions.ts"
-import * as SessionId from "./SessionId.ts"
 import { type Outcome, statuses } from "./DpeStatus.ts"
 import type { ProfileRecord } from "./ProfileRecord.ts"
 import * as Property from "./Property.ts"
 import type { ReportRule } from "./ReportRule.ts"
+import * as SessionId from "./SessionId.ts"
 
 type Message = DpeMessage.DpeMessage
 

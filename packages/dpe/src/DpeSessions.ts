@@ -9,10 +9,10 @@ import {
   ReplayWindow,
   Sad,
   SaNotFound,
-  saId,
   type SecurityAssociation,
   Store,
   type StoreError,
+  saId,
   type Unavailable
 } from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"

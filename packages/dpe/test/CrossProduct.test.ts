@@ -132,10 +132,10 @@ describe("every policy of a client against every policy of a server", () => {
       }),
     60_000
   )
-  for (const of of ["dpe-2", "dpe-3"] as const) {
+  for (const each of ["dpe-2", "dpe-3"] as const) {
     it.live(
-      `[DPE-CONN-005] ${of} ends as the agreement of both policies says`,
-      () => Effect.map(product(of, [["certificate", "none"]]), ({ agreed }) => assert.isAbove(agreed, 300)),
+      `[DPE-CONN-005] ${each} ends as the agreement of both policies says`,
+      () => Effect.map(product(each, [["certificate", "none"]]), ({ agreed }) => assert.isAbove(agreed, 300)),
       60_000
     )
   }

@@ -56,6 +56,13 @@ export interface Connection {
   readonly serverName?: string
   /** The operator's label of the network that the peer's address belongs to, such as `operator` or `internet`. */
   readonly network?: string
+  /**
+   * TLS connections only: octets that both ends of this very connection can make and nobody else, with an empty context; `undefined` once it
+   * is closed. They are a secret, and no part of what is written down or logged of a connection.
+   *
+   * @spec RFC 5705; RFC 8446 7.5
+   */
+  readonly exporter?: (label: string, length: number) => Uint8Array | undefined
 }
 
 /** A call between two parts of one process: nobody is in between. */

@@ -139,8 +139,9 @@ describe("the front door of Node and its client", () => {
       assert.notInclude(text(answer), "canary")
       assert.strictEqual(defects.length, 1)
       const slow = yield* listen((request) => Effect.delay(echo(request), "200 millis"), { inWork: 1 })
-      const statuses = yield* Effect.all(
-        [1, 2, 3].map(() => Effect.map(client.call(post(slow.port, "")), ({ status }) => status)),
+      const statuses = yield* Effect.forEach(
+        [1, 2, 3],
+        () => Effect.map(client.call(post(slow.port, "")), ({ status }) => status),
         { concurrency: 3 }
       )
       assert.deepStrictEqual(statuses.toSorted(), [200, 503, 503])

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import * as Account from "../src/Account.ts"
 import { Bytes } from "../src/bytes/index.ts"
 import {
@@ -105,6 +105,8 @@ describe("InterfaceGuard of an interface that the connection itself must open", 
         const admission = yield* guard.admit(Connection.inProcess("c"), "r", presented)
         assert.deepStrictEqual(admission, { _tag: "Refused", reason: "policy" }, modes.join())
       }
-    }).pipe(Effect.provide(Spd.layer({ interfaces: [policy], networks: {} })), Effect.provide(SecurityEvents.layer()))
+    }).pipe(
+      Effect.provide(Spd.layer({ interfaces: [policy], networks: {} }).pipe(Layer.provideMerge(SecurityEvents.layer())))
+    )
   )
 })

@@ -274,8 +274,7 @@ describe("[R21] canaries", () => {
       })
       return story.pipe(
         Effect.scoped,
-        Effect.provide(layer),
-        Effect.provide(Logger.layer([logger])),
+        Effect.provide(Layer.merge(layer, Logger.layer([logger]))),
         Effect.provideService(References.MinimumLogLevel, "Trace"),
         Effect.ensuring(
           Effect.sync(() => {

@@ -147,12 +147,9 @@ describe("SQLite file", () => {
         other.exec("BEGIN IMMEDIATE")
         let ticks = 0
         const ticking = setInterval(() => ticks++, 5)
-        const late = Effect.all(
-          [1, 2, 3].map((n) => store.transact([accept(saId("a"), n)], moment)),
-          {
-            concurrency: "unbounded"
-          }
-        )
+        const late = Effect.forEach([1, 2, 3], (n) => store.transact([accept(saId("a"), n)], moment), {
+          concurrency: "unbounded"
+        })
         assert.isTrue(yield* unavailable(late))
         clearInterval(ticking)
         assert.isAbove(ticks, 3)

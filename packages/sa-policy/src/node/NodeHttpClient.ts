@@ -53,6 +53,8 @@ const describe = (socket: Net.Socket): Connection => {
     id,
     transport: "tcp",
     protection: { protocol: "tls", level: 3, version: socket.getProtocol() ?? "" },
+    exporter: (label, length) =>
+      socket.destroyed ? undefined : socket.exportKeyingMaterial(length, label, Buffer.alloc(0)),
     peer:
       certificate === undefined || certificate.subject === undefined
         ? peer

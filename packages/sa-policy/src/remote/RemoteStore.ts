@@ -116,7 +116,8 @@ export const remoteStore = (
       revocations: follow({
         last: backend.lastPlace,
         after: backend.revocationsAfter,
-        news: (count) => Effect.raceFirst(signal.changed(count), Effect.sleep(options.pollMillis)),
+        news: (count) =>
+          Effect.timeoutOrElse(signal.changed(count), { duration: options.pollMillis, orElse: () => Effect.void }),
         signal
       })
     })

@@ -103,7 +103,8 @@ export const make = (options: SqliteOptions): Effect.Effect<Store["Service"], Un
       revocations: follow({
         last: read(() => tables.lastPlace()),
         after: (place, page) => read(() => tables.revocationsAfter(place, page)),
-        news: (count) => Effect.raceFirst(signal.changed(count), Effect.sleep(pollMillis)),
+        news: (count) =>
+          Effect.timeoutOrElse(signal.changed(count), { duration: pollMillis, orElse: () => Effect.void }),
         signal
       })
     })

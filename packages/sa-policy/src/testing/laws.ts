@@ -21,7 +21,7 @@ export const failureTag = <A, E extends { readonly _tag: string }>(
 /** Runs all of `effects` at once and gives how many succeed. */
 export const racing = <A, E>(effects: ReadonlyArray<Effect.Effect<A, E>>) =>
   Effect.map(
-    Effect.all(effects.map(Effect.exit), { concurrency: "unbounded" }),
+    Effect.forEach(effects, Effect.exit, { concurrency: "unbounded" }),
     (exits) => exits.filter(Exit.isSuccess).length
   )
 
