@@ -117,6 +117,12 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const load = Effect.fnUntraced(function* (btid: BTid.BTid) {
+    // most live equally long, so the ones that have ended are the first
+    const now = clock.currentTimeMillisUnsafe()
+    for (const [earlier, end] of held) {
+      if (end > now) break
+      erase(earlier)
+    }
     for (const kind of kinds) {
       for (const ua of protocols) {
         const key = yield* keys.find(btid, { fqdn, ua }, kind)

@@ -193,6 +193,11 @@ describe("Zpn over HTTP", () => {
       assert.strictEqual(yield* status({}, failing), 503)
       const open = { ...connection, protection: { ...connection.protection, level: 0 as const } }
       assert.strictEqual(yield* status({ connection: open }), 403)
+      const certificate = { subject: "", dnsNames: [], uris: [], addresses: [], fingerprint: "", notAfter: 1 }
+      const kept = { ...connection, peer: { ...connection.peer, certificate } }
+      assert.strictEqual(yield* status({ connection: kept }), 200)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* status({ connection: kept }), 403)
     }).pipe(Effect.scoped)
   )
 

@@ -13,11 +13,12 @@ import {
   NafId,
   NafKeys,
   NafPsk,
-  type Nbsp,
+  Nbsp,
   UaAgent,
   type UaRealm,
   Ue,
   Zn,
+  ZnHttpServer,
   ZnLocal
 } from "@oma/sec-cf-core/gba"
 import { Effect, Layer, Result } from "effect"
@@ -148,6 +149,39 @@ describe("an application server sees settings of its own applications", () => {
   )
 })
 
+describe("Zn over HTTP", () => {
+  it.effect("[SEC_CF-SEC-002] gives no key over a connection that is older than its client's certificate", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const { btid } = yield* bootstrapped()
+      const handler = yield* ZnHttpServer.make({
+        principalOf: ({ connection }) => Effect.succeed(ZnHttpServer.principalByCertificate(connection))
+      })
+      const certificate = {
+        subject: "CN=naf1",
+        dnsNames: [fqdn],
+        uris: [],
+        addresses: [],
+        fingerprint: "",
+        notAfter: 60_000
+      }
+      const ask = Effect.map(
+        handler({
+          method: "POST",
+          target: Nbsp.PATH,
+          fields: [["Content-Type", "application/json"]],
+          body: new TextEncoder().encode(Nbsp.encodeRequest({ btid, nafId })),
+          connection: { ...overTls(0x1301), peer: { address: "", certificate } }
+        }),
+        ({ status }) => status
+      )
+      assert.strictEqual(yield* ask, 200)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* ask, 403)
+    }).pipe(Effect.provide(world()))
+  )
+})
+
 describe("a bootstrapping has one name", () => {
   it.effect("[SEC_CF-KEM-001] no other spelling of a B-TID gives the key that an application server revoked", () =>
     Effect.gen(function* () {
@@ -259,6 +293,20 @@ describe("two application servers behind one listener", () => {
       yield* second.drop(btid)
       assert.isUndefined(second.lookup(identity, handshake))
       assert.strictEqual(toHex(first.lookup(identity, handshake)!), key)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("[SEC_CF-KEM-001] a key that has ended leaves the table, whether anybody asks for it or not", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const table = pskTable()
+      const options = { enabler: "demo", interface: "psk", fqdn, suites: [GCM], tls13: false, table }
+      const psk = yield* NafPsk.make(options)
+      yield* psk.load((yield* bootstrapped()).btid)
+      assert.strictEqual(table.size(), 1)
+      yield* TestClock.adjust("25 hours")
+      yield* psk.load((yield* bootstrapped()).btid)
+      assert.strictEqual(table.size(), 1)
     }).pipe(Effect.provide(world()))
   )
 

@@ -7,6 +7,7 @@
 import { Level, type Unavailable } from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"
 import { HttpExchange, type HttpHandler } from "@oma/sa-policy/http"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { NafPrincipal } from "../../gba/BsfKeys.ts"
@@ -42,7 +43,9 @@ export const make = Effect.fnUntraced(function* (options: ZpnServerOptions) {
   const retrieve = Effect.fnUntraced(function* (request: HttpExchange.HttpRequest) {
     if (request.method !== "POST") return problem(405, "Method Not Allowed", [["Allow", "POST"]])
     if (!Level.satisfies(request.connection.protection.level, least)) return problem(403, "Higher security needed")
-    const principal = yield* options.principalOf(request)
+    // a kept connection can be older than the certificate that opened it
+    const end = request.connection.peer.certificate?.notAfter ?? Number.POSITIVE_INFINITY
+    const principal = end <= (yield* Clock.currentTimeMillis) ? undefined : yield* options.principalOf(request)
     if (principal === undefined) return problem(403, "Forbidden")
     if (HttpExchange.mediaType(request.fields) !== "application/json") return problem(415, "Unsupported Media Type")
     const json = Bytes.utf8Decode(request.body)
