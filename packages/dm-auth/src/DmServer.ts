@@ -319,6 +319,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
         session.state = Machine.start
         session.asked = false
       }
+      const before = "token" in session.state ? session.state.token : undefined
       let current = session.state
       const pending: Array<Machine.Event> = [first]
       for (let event = pending.shift(); event !== undefined; event = pending.shift()) {
@@ -396,6 +397,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       const aborted =
         executed && aborts(uncredited(message)) ? Machine.step(current, Machine.Event.Aborted(), policy) : undefined
       if (aborted !== undefined && current._tag === "Proved") yield* sessions.end(current.token)
+      if (current._tag === "Ended" && before !== undefined) yield* sessions.end(before)
       session.state = aborted !== undefined && Result.isSuccess(aborted) ? aborted.success[0] : current
       // it waits for the message that the state remembers to come again, and for no other
       if (Machine.remembers(session.state, fingerprint)) session.reply = reply

@@ -133,6 +133,34 @@ describe("sessions", () => {
     )
   }
 
+  it.effect("that end because the client does not take the server for itself end at every node", () =>
+    Effect.gen(function* () {
+      const store = yield* lastingStore
+      const policy = { ...DmAuthPolicy.defaultServerPolicy, mutual: true }
+      const at = <A, E>(work: Effect.Effect<A, E, Services>) =>
+        Effect.provide(work, serverOn(store, { policy }), { local: true })
+      const refused: SyncMl.Status = {
+        _tag: "Status",
+        cmdId: "1",
+        msgRef: "1",
+        cmdRef: "0",
+        cmd: "SyncHdr",
+        data: "403"
+      }
+      const token = yield* at(
+        Effect.gen(function* () {
+          const accounts = yield* DmAccounts.DmAccounts
+          const server = { user: "dm.example.net", secret: Redacted.make("server secret") }
+          yield* accounts.add({ device: deviceId, client: { user, secret: Redacted.make(password) }, server })
+          const said = yield* say("1", 1, { type })
+          yield* say("1", 2, { token: said.token!, status: refused, commands: [] })
+          return said.token!
+        })
+      )
+      assert.strictEqual((yield* at(say("1", 3, { token, commands: [] }))).code, 407)
+    })
+  )
+
   it.effect("end with their account: one that is disabled goes on in none", () =>
     run(
       Effect.gen(function* () {
