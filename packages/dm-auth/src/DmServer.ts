@@ -444,13 +444,17 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       return session
     })
 
+    /** What ended before anybody was let in begins again. */
+    const takes = ({ owner, state }: Session, placed: Machine.Placed): boolean =>
+      Machine.belongs(state, placed) || (owner === undefined && state._tag === "Ended")
+
     /** The session that the message belongs to, else one of its own. */
     const sessionFor = Effect.fnUntraced(function* (request: DmRequest, message: SyncMl, placed: Machine.Placed) {
       const now = yield* Clock.currentTimeMillis
       const { token } = request
       const origin = originOf(request, message)
       const fits = (session: Session | undefined): session is Session =>
-        session !== undefined && now - session.touched < idleMillis && Machine.belongs(session.state, placed)
+        session !== undefined && now - session.touched < idleMillis && takes(session, placed)
       const kept = token === undefined ? undefined : proved.get(`token ${token}`)
       const byToken =
         token === undefined || kept?.state._tag === "Ended"
@@ -486,7 +490,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
           connection: request.connection,
           ...(request.token === undefined ? {} : { token: request.token })
         }
-        return yield* Effect.gen(function* () {
+        const converseIn = Effect.fnUntraced(function* () {
           const found = yield* sessionFor(request, message, placed)
           const named = yield* accounts.find(namesOf(message, shown))
           // in a session its account need not be named again; another one that is named, or one that is gone, begins anew
@@ -494,8 +498,17 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
           const account = named ?? (owner === undefined ? undefined : yield* accounts.find([owner]))
           const foreign = owner !== undefined && account?.id !== owner
           const session = foreign ? stranger(originOf(request, message), found.touched, message) : found
-          const work = converse(request, decoded.success, placed, account, session, rules)
-          const { reply, wait } = yield* session.lock.withPermits(1)(work)
+          // while the message waited for its turn another one may have authenticated, or ended, the session
+          const mine = () => session.owner === (foreign ? undefined : owner) && takes(session, placed)
+          const work = Effect.suspend(() =>
+            mine() ? converse(request, decoded.success, placed, account, session, rules) : Effect.undefined
+          )
+          return yield* session.lock.withPermits(1)(work)
+        })
+        return yield* Effect.gen(function* () {
+          let conversed = yield* converseIn()
+          while (conversed === undefined) conversed = yield* converseIn()
+          const { reply, wait } = conversed
           // where no other message of the session waits for it, and without holding all the messages that the transport lets in
           if (wait === 0 || held >= mostHeld) return reply
           held += 1

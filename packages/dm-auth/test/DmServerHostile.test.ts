@@ -1,6 +1,6 @@
 /** What strangers, neighbours and careless policies try on the server. */
 import { assert, describe, it } from "@effect/vitest"
-import { CredentialStore, Level, type SecurityPolicy } from "@oma/sa-policy"
+import { CredentialStore, Level, type SecurityPolicy, Store } from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"
 import { Cause, Effect, Exit, Layer, Option, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
@@ -158,6 +158,34 @@ describe("sessions", () => {
         })
       )
       assert.strictEqual((yield* at(say("1", 3, { token, commands: [] }))).code, 407)
+    })
+  )
+
+  it.live("are not entered by another account that waits for the one that authenticates", () =>
+    Effect.gen(function* () {
+      const slow = Layer.effect(
+        Store.Store,
+        Effect.map(Store.Store, (inner) => ({
+          ...inner,
+          transact: (...args: Parameters<typeof inner.transact>) =>
+            Effect.andThen(Effect.sleep("20 millis"), inner.transact(...args))
+        }))
+      ).pipe(Layer.provide(yield* lastingStore))
+      yield* Effect.gen(function* () {
+        const accounts = yield* DmAccounts.DmAccounts
+        yield* accounts.add({ device: deviceId, client: { user, secret: Redacted.make(password) } })
+        yield* accounts.add({ device: "victim", client: { user: "victim", secret: Redacted.make("unknown") } })
+        const connection = tlsConnection
+        const device = "IMEI:nobody"
+        const codes = yield* Effect.all(
+          [say("1", 1, { type, connection, device }), say("1", 2, { connection, device, locName: "victim" })],
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(
+          codes.map(({ code }) => code),
+          [212, 407]
+        )
+      }).pipe(Effect.provide(serverOn(slow)))
     })
   )
 
