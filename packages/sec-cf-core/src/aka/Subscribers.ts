@@ -56,7 +56,7 @@ export interface NewSubscriber {
 export class Subscribers extends Context.Service<
   Subscribers,
   {
-    /** Adds a subscriber; fails with `Conflict` where there is one of that name, with `MalformedAka` for another length. */
+    /** Adds a subscriber; fails with `Conflict` where there is one of that name, with `MalformedAka` for a length or number out of range. */
     readonly add: (subscriber: NewSubscriber) => Effect.Effect<void, StoreError | MalformedAka>
     readonly has: (impi: string) => Effect.Effect<boolean, Unavailable>
     /** SQN_HE, the last number given out; `undefined` for an unknown subscriber. */
@@ -88,8 +88,17 @@ const lengths = (parameter: string, octets: Uint8Array, allowed: ReadonlyArray<n
         clause: "TS 33.102 6.3.7"
       })
 
+/** Bits of IND at most: a card keeps a number for each of its values. */
+const MAXIMUM_IND_BITS = 16
+
+const within = (parameter: string, value: number, least: number, most: number): MalformedAka | undefined =>
+  Number.isInteger(value) && value >= least && value <= most
+    ? undefined
+    : new MalformedAka({ parameter, expected: `${least} to ${most}`, actual: value, clause: "TS 33.102 Annex C" })
+
 const fault = (subscriber: NewSubscriber): MalformedAka | undefined => {
   const tuak = subscriber.algorithm === "tuak"
+  const { indBits, delta, limit } = subscriber.profile ?? Sqn.defaultProfile
   const name = Bytes.utf8(subscriber.impi).length
   if (name < 1 || name > 255) {
     return new MalformedAka({ parameter: "IMPI", expected: "1 to 255 octets", actual: name, clause: "TS 23.003 13.3" })
@@ -97,7 +106,12 @@ const fault = (subscriber: NewSubscriber): MalformedAka | undefined => {
   return (
     lengths("K", subscriber.k, tuak ? [16, 32] : [16]) ??
     lengths(tuak ? "TOPc" : "OPc", subscriber.opc, tuak ? [32] : [16]) ??
-    lengths("AMF", subscriber.amf ?? new Uint8Array(2), [2])
+    lengths("AMF", subscriber.amf ?? new Uint8Array(2), [2]) ??
+    within("iterations", subscriber.iterations ?? 1, 1, 255) ??
+    within("SQN", subscriber.sqn ?? 0, 0, Sqn.maximum) ??
+    within("bits of IND", indBits, 0, MAXIMUM_IND_BITS) ??
+    within("delta", delta, 1, Sqn.maximum) ??
+    within("limit", limit ?? 1, 1, Sqn.maximum)
   )
 }
 

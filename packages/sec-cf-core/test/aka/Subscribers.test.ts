@@ -85,7 +85,15 @@ describe("Subscribers", () => {
         { opc: new Uint8Array(17) },
         { amf: new Uint8Array(3) },
         { impi: "" },
-        { impi: "x".repeat(256) }
+        { impi: "x".repeat(256) },
+        { sqn: -1 },
+        { sqn: 2 ** 48 },
+        { iterations: 0 },
+        { iterations: 1_000_000 },
+        { profile: { indBits: 48, delta: 1 } },
+        { profile: { indBits: 4.5, delta: 1 } },
+        { profile: { indBits: 5, delta: 0 } },
+        { profile: { indBits: 5, delta: 1, limit: 0 } }
       ]) {
         assert.strictEqual((yield* Effect.flip(subscribers.add({ ...subscriber(), ...wrong })))._tag, "MalformedAka")
       }
