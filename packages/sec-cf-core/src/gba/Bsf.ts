@@ -34,6 +34,7 @@ import * as DigestServer from "../digest/DigestServer.ts"
 import { primitiveHashes } from "../digest/DigestVerifiers.ts"
 import * as BootstrappingInfo from "./BootstrappingInfo.ts"
 import * as BsfBootstrap from "./BsfBootstrap.ts"
+import * as BsfDigest from "./BsfDigest.ts"
 import * as BsfKeys from "./BsfKeys.ts"
 import * as BsfStore from "./BsfStore.ts"
 import * as BTid from "./BTid.ts"
@@ -74,6 +75,8 @@ export interface BsfOptions {
   readonly twoG?:
     | { readonly triplet: (impi: string) => Effect.Effect<Triplet, UnknownSubscriber | Unavailable> }
     | undefined
+  /** The switch for GBA_Digest, for subscribers without a card; see {@link BsfDigest.BsfDigestOptions}. */
+  readonly gbaDigest?: BsfDigest.BsfDigestOptions | undefined
   /** The forms of the digest uri that are taken; see `DigestUri`. Exact unless given. */
   readonly uri?: DigestServer.ServerRules["uri"] | undefined
 }
@@ -364,7 +367,8 @@ const make = (options: BsfOptions) =>
       if (authorization.nonce === "" || authorization.response === "") return yield* anew
       const nonce = DigestAka.decodeNonce(authorization.nonce)
       const open = Result.isSuccess(nonce) ? yield* store.findChallenge(nonce.success.rand) : undefined
-      if (open === undefined || open.impi !== impi || open.identity !== identity) return yield* anew
+      const mine = open?.impi === impi && open.identity === identity && open.gbaType !== "GBA_DIGEST"
+      if (open === undefined || !mine) return yield* anew
       const auts = authorization.auts === undefined ? undefined : DigestAka.decodeAuts(authorization.auts)
       const verdict = yield* judge(request, open, authorization)
       yield* events.emit(verdict.right ? "Admitted" : "Refused", {
@@ -388,12 +392,31 @@ const make = (options: BsfOptions) =>
       )
     })
 
+    const byDigest =
+      options.gbaDigest === undefined
+        ? undefined
+        : yield* BsfDigest.make(options.gbaDigest, {
+            fqdn,
+            store,
+            lifetimeMillis,
+            challengeMillis,
+            tellTime: options.tellTime !== false,
+            uri: rules.uri,
+            respond,
+            announce
+          })
+    const answerer = (request: HttpExchange.HttpRequest) =>
+      byDigest !== undefined &&
+      ProductToken.has(HttpExchange.fieldOf(request.fields, "user-agent"), ProductToken.tokens.ubDigest)
+        ? byDigest(request)
+        : answer(request)
+
     const key = yield* BsfKeys.make(fqdn, store, options.onDerivation)
 
     return {
       fqdn,
       handle: (request: HttpExchange.HttpRequest) =>
-        answer(request).pipe(
+        answerer(request).pipe(
           Effect.catchTag("Unavailable", () =>
             Effect.as(events.emit("StoreUnavailable", { ...where }), respond(503, [["Retry-After", "5"]]))
           )

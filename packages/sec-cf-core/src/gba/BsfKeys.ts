@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function* (fqdn: Fqdn, store: BsfStore, ob
     const guss = yield* settings.get(kept.impi)
     const ussList = settingsFor(principal, guss, request.gsIds)
     const inputs = Result.all({
-      me: Ks.nafInput("me", kept.rand, kept.impi, nafId),
+      me: Ks.nafInput(kept.gbaType === "GBA_DIGEST" ? "digest" : "me", kept.rand, kept.impi, nafId),
       uicc: Ks.nafInput("uicc", kept.rand, kept.impi, nafId)
     })
     if (Result.isFailure(inputs)) return yield* refuse("malformed", "TS 33.220 B.2")

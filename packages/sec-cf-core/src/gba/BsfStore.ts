@@ -73,11 +73,11 @@ const ksKey = (rand: Uint8Array) => `gba/ks/${Bytes.toHex(rand)}`
 const lost = (error: { readonly _tag: string }) =>
   Effect.fail(new Unavailable({ what: "bootstrappings", retryable: true, cause: error._tag }))
 
-const peer = (impi: Impi, at: number): Identity.Authenticated => ({
+const peer = (impi: Impi, gbaType: GbaType, at: number): Identity.Authenticated => ({
   _tag: "Authenticated",
   subject: impi,
   kind: "impi",
-  method: "gba-aka",
+  method: gbaType === "GBA_DIGEST" ? "gba-digest" : "gba-aka",
   at
 })
 
@@ -108,21 +108,28 @@ export const make = Effect.fnUntraced(function* (maximum: number) {
     return out.size < maximum
   }
 
-  const keepChallenge = Effect.fnUntraced(function* (vector: AkaVector, given: Omit<OpenChallenge, "rand">) {
-    const { rand, xres, ck, ik } = vector
+  /** Keeps a challenge, and its vector where it has one: that of GBA_Digest is a nonce alone. */
+  const keepChallenge = Effect.fnUntraced(function* (
+    vector: AkaVector | { readonly rand: Uint8Array },
+    given: Omit<OpenChallenge, "rand">
+  ) {
+    const { rand } = vector
+    const { notAfter } = given
     const now = yield* Clock.currentTimeMillis
-    const octets = Bytes.concat(xres, ck, ik)
-    out.set(challengeId(rand), given.notAfter)
-    const { ref, operation } = yield* vault.prepare(purposes.vector, octets, {
-      id: vectorKey(rand),
-      notAfter: given.notAfter
-    })
+    out.set(challengeId(rand), notAfter)
+    const sealed =
+      "xres" in vector
+        ? yield* vault.prepare(purposes.vector, Bytes.concat(vector.xres, vector.ck, vector.ik), {
+            id: vectorKey(rand),
+            notAfter
+          })
+        : undefined
     const sa: SecurityAssociation = {
       id: challengeId(rand),
       mechanism: "gba-ub",
       peer: { _tag: "Anonymous" },
       scope,
-      keys: { vector: ref },
+      keys: sealed === undefined ? {} : { vector: sealed.ref },
       replay: ReplayWindow.strict,
       createdAt: now,
       hardExpiry: given.notAfter,
@@ -130,7 +137,8 @@ export const make = Effect.fnUntraced(function* (maximum: number) {
       attributes: { impi: given.impi, identity: given.identity, gbaType: given.gbaType }
     }
     // a RAND that exists already is one of 2^128, or a store that answers wrongly
-    yield* Effect.catchIf(sad.add(sa, { with: [operation] }), (error) => error._tag !== "Unavailable", lost)
+    const operations = sealed === undefined ? [] : [sealed.operation]
+    yield* Effect.catchIf(sad.add(sa, { with: operations }), (error) => error._tag !== "Unavailable", lost)
   })
 
   const take = (rand: Uint8Array, work: Effect.Effect<void, StoreError>) =>
@@ -191,7 +199,7 @@ export const make = Effect.fnUntraced(function* (maximum: number) {
     const sa: SecurityAssociation = {
       id: ksId(rand),
       mechanism: "gba",
-      peer: peer(impi, now),
+      peer: peer(impi, open.gbaType, now),
       scope,
       wireId: rand,
       keys: { ks: ref },

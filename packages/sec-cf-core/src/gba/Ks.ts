@@ -19,22 +19,29 @@ export const FC = 0x01
 /** Where a key is kept: in the terminal (Ks_NAF, Ks_ext_NAF) or in the UICC (Ks_int_NAF). */
 export type KeyPlace = "me" | "uicc"
 
-const LABEL = { me: Bytes.utf8("gba-me"), uicc: Bytes.utf8("gba-u") } as const
+/** What a key for an application server comes from: a card, by the place of the key, or GBA_Digest. */
+export type KeyOrigin = KeyPlace | "digest"
+
+const LABEL = { me: Bytes.utf8("gba-me"), uicc: Bytes.utf8("gba-u"), digest: Bytes.utf8("gba-digest") } as const
 
 /** Ks of a bootstrapping by AKA, 32 octets: CK || IK, 16 octets each. @spec TS 33.220 4.5.2 */
 export const fromAka = (ck: Uint8Array, ik: Uint8Array): Uint8Array => Bytes.concat(ck, ik)
 
 /**
- * S of a key for one application server: of Ks_NAF and Ks_ext_NAF with place `me`, of Ks_int_NAF with place `uicc`.
+ * S of a key for one application server: of Ks_NAF and Ks_ext_NAF with place `me`, of Ks_int_NAF with place `uicc`, of Ks_NAF of
+ * GBA_Digest with `digest`.
  *
  * **Shapes** `rand` is the RAND of the bootstrapping, 16 octets. The identity is always the IMPI, never the TMPI.
  *
+ * **Gotchas** The label of GBA_Digest, and that the nonce of its bootstrapping stands in for RAND, are stated from memory of Annex B.6;
+ * no published vector confirms them.
+ *
  * **Fails** with `ParameterTooLong` for an IMPI over 65,535 octets.
  *
- * @spec TS 33.220 B.3
+ * @spec TS 33.220 B.3, B.6
  */
 export const nafInput = (
-  place: KeyPlace,
+  place: KeyOrigin,
   rand: Uint8Array,
   impi: Impi,
   nafId: NafId.NafId

@@ -101,7 +101,11 @@ export const make = Effect.fnUntraced(function* (
   const kinds = options.kinds ?? ["me"]
   const userAgent = ProductToken.add(
     options.product ?? "oma-ue",
-    kinds.includes("uicc") ? ProductToken.tokens.uicc : ProductToken.tokens.gba
+    kinds.includes("uicc")
+      ? ProductToken.tokens.uicc
+      : kinds.includes("me")
+        ? ProductToken.tokens.gba
+        : ProductToken.tokens.digest
   )
   const spaces = new Map<string, Space>()
 

@@ -88,7 +88,9 @@ export const describeSocket = (
       ...(certificate === undefined ? {} : { certificate }),
       ...(about.identity === undefined ? {} : { pskIdentity: about.identity })
     },
-    ...(about.serverName === undefined ? {} : { serverName: about.serverName })
+    ...(about.serverName === undefined ? {} : { serverName: about.serverName }),
+    exporter: (label, length) =>
+      socket.destroyed ? undefined : socket.exportKeyingMaterial(length, label, Buffer.alloc(0))
   }
   socket[known] = connection
   return connection
