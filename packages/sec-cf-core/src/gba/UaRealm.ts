@@ -31,7 +31,7 @@ export const encodeOne = (kind: UaKeyKind, fqdn: Fqdn.Fqdn): string => `${prefix
 export const encode = (kinds: ReadonlyArray<UaKeyKind>, fqdn: Fqdn.Fqdn): string =>
   kinds.map((kind) => encodeOne(kind, fqdn)).join(";")
 
-/** The one realm in `text`, or `undefined` where it is none of bootstrapping. A `;` at the end is cut off. */
+/** The one realm in `text`, or `undefined` where it is none of bootstrapping. */
 export const decodeOne = (text: string): UaRealm | undefined => {
   const at = text.indexOf("@")
   const kind = (Object.keys(prefixes) as Array<UaKeyKind>).find((one) => prefixes[one] === text.slice(0, at))
@@ -40,7 +40,7 @@ export const decodeOne = (text: string): UaRealm | undefined => {
   return Result.isSuccess(fqdn) ? { kind, fqdn: fqdn.success, text } : undefined
 }
 
-/** The realms of bootstrapping in the realm of a challenge, in its order, at most eight; what else stands there is passed over. */
+/** The realms of bootstrapping in the realm of a challenge, in its order, at most eight; what else stands there, and a `;` at the end, is passed over. */
 export const decode = (realm: string): ReadonlyArray<UaRealm> => {
   if (realm.length > 2048) return []
   return realm

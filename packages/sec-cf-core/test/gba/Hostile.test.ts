@@ -335,6 +335,18 @@ describe("two application servers behind one listener", () => {
   )
 })
 
+describe("settings that give a bootstrapping no time", () => {
+  it.effect("make it end at once, and are no failure of the store", () =>
+    Effect.gen(function* () {
+      yield* provision
+      const settings = yield* GussSource.GussSource
+      yield* settings.put({ impi, uiccType: "GBA", uss: [], lifetime: 0 })
+      const failed = yield* Effect.flip(bootstrapped())
+      assert.strictEqual("reason" in failed && failed.reason, "the lifetime is over already")
+    }).pipe(Effect.provide(world()))
+  )
+})
+
 describe("a flood on Ub", () => {
   it.effect("is answered with 503 once so many challenges are open, before a vector is used, and ends with them", () =>
     Effect.gen(function* () {
