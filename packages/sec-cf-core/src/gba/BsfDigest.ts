@@ -25,7 +25,7 @@ import { GussSource } from "./GussSource.ts"
 import * as Impi from "./Impi.ts"
 import * as Ks from "./Ks.ts"
 
-export interface BsfDigestOptions {
+export interface BsfDigestOptions extends GbaDigest.ExtractOptions {
   /** The home network's domain, which is the realm on Ub and that of the SIP Digest credentials. */
   readonly realm: string
   /**
@@ -35,8 +35,6 @@ export interface BsfDigestOptions {
   readonly credentials: VerifierSource
   /** What is offered, the preferred one first; SHA-256 and MD5 unless given. */
   readonly algorithms?: ReadonlyArray<GbaDigest.GbaDigestAlgorithm> | undefined
-  /** The label of the TLS exporter; our own choice unless given, see `GbaDigest`. */
-  readonly exporterLabel?: string | undefined
 }
 
 /** What the server of which this is a part lends. */
@@ -187,7 +185,7 @@ export const make = Effect.fnUntraced(function* (options: BsfDigestOptions, host
   })
 
   return (request: HttpExchange.HttpRequest) => {
-    const extract = GbaDigest.masterKeyExtract(request.connection, options.exporterLabel)
+    const extract = GbaDigest.masterKeyExtract(request.connection, options)
     return extract === undefined
       ? refuse(403, "GBA_Digest is done inside TLS only")
       : Effect.ensuring(

@@ -20,12 +20,27 @@ export const EXPORTER_LABEL = "EXPERIMENTAL oma gba digest"
 /** Octets of TLS_MK_Extr. @spec TS 33.220 B.5 */
 export const EXTRACT_LENGTH = 48
 
-/** TLS_MK_Extr of a connection; `undefined` where it is not inside TLS with full protection, or closed. */
+/** On which connections the extract is taken, and how; the same at both ends. */
+export interface ExtractOptions {
+  /** The label of the TLS exporter; our own choice unless given. */
+  readonly exporterLabel?: string | undefined
+  /**
+   * Takes TLS 1.2 as well as 1.3; no unless given. There the exporter tells connections apart only with the extended master secret, and
+   * Node does not say whether that was negotiated.
+   *
+   * @spec RFC 7627 1, 5.4
+   */
+  readonly tls12?: boolean | undefined
+}
+
+/** TLS_MK_Extr of a connection; `undefined` where it is not inside TLS with full protection, of a version that is taken, or closed. */
 export const masterKeyExtract = (
-  { exporter, protection }: Connection.Connection,
-  label: string = EXPORTER_LABEL
+  { exporter, protection: { level, protocol, version } }: Connection.Connection,
+  options: ExtractOptions = {}
 ): Uint8Array | undefined =>
-  protection.protocol === "tls" && protection.level === 3 ? exporter?.(label, EXTRACT_LENGTH) : undefined
+  protocol === "tls" && level === 3 && (version === "TLSv1.3" || (options.tls12 === true && version === "TLSv1.2"))
+    ? exporter?.(options.exporterLabel ?? EXPORTER_LABEL, EXTRACT_LENGTH)
+    : undefined
 
 /** The nonce on Ub that carries the 16 octets which stand where other bootstrappings have RAND. */
 export const encodeNonce = (rand: Uint8Array): string => Bytes.toBase64(rand)

@@ -31,7 +31,7 @@ import type { NafId } from "./NafId.ts"
 import * as ProductToken from "./ProductToken.ts"
 import { type Bootstrapping, BootstrapFailed, ksPurpose, NotBootstrapped, Ue } from "./Ue.ts"
 
-export interface UeGbaDigestOptions {
+export interface UeGbaDigestOptions extends GbaDigest.ExtractOptions {
   readonly impi: Impi
   /** Where the bootstrapping server is reached; `https:` only, and the client of this handset must judge its certificate. */
   readonly url: string
@@ -43,8 +43,6 @@ export interface UeGbaDigestOptions {
   readonly algorithms?: ReadonlyArray<GbaDigest.GbaDigestAlgorithm> | undefined
   /** The name of the bootstrapping server that every B-TID of it must have. */
   readonly bsf: Fqdn
-  /** The label of the TLS exporter; our own choice unless given, see `GbaDigest`. */
-  readonly exporterLabel?: string | undefined
   /** The first product of `User-Agent`; `oma-ue` unless given. */
   readonly product?: string | undefined
   /** Is shown the octets S of every key for an application server. */
@@ -85,8 +83,7 @@ const make = (options: UeGbaDigestOptions) =>
       key.dispose()
       return mac
     }
-    const extractOf = (connection: Connection.Connection) =>
-      GbaDigest.masterKeyExtract(connection, options.exporterLabel)
+    const extractOf = (connection: Connection.Connection) => GbaDigest.masterKeyExtract(connection, options)
 
     const send = Effect.fnUntraced(function* (
       parameters: Authorization.AuthorizationParameters,

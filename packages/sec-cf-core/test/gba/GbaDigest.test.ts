@@ -105,6 +105,7 @@ const refusedOf = (ue: Layer.Layer<Ue.Ue>) =>
 const tls = (id: string, octet: number): Connection.Connection => ({
   ...overTls(0x1301),
   id,
+  protection: { protocol: "tls", level: 3, version: "TLSv1.3" },
   exporter: (_, length) => new Uint8Array(length).fill(octet)
 })
 
@@ -169,14 +170,14 @@ describe("GBA_Digest over TLS sockets", () => {
         const { url, authorities } = yield* serve(bsf.handle)
         const seen: Array<string> = []
         const onDerivation: Ks.DerivationObserver = ({ s }) => seen.push(new TextDecoder().decode(s.subarray(1, 11)))
-        const ue = ueAt(url, trusting(authorities, version), { algorithms: [algorithm], onDerivation })
+        const ue = ueAt(url, trusting(authorities, version), { algorithms: [algorithm], onDerivation, tls12: true })
         const { btid, key } = yield* Effect.provide(bootstrap, ue)
         const material = yield* bsf.key(naf, { btid, nafId, gbaUAware: true })
         assert.strictEqual(toHex(material.meKeyMaterial), key)
         assert.deepInclude(material, { gbaType: "GBA_DIGEST", impi, uiccKeyMaterial: undefined })
         assert.strictEqual(BTid.bsfOf(btid), bsfName)
         assert.deepStrictEqual(seen, ["gba-digest"])
-      }).pipe(Effect.scoped, Effect.provide(world()))
+      }).pipe(Effect.scoped, Effect.provide(world({ tls12: true })))
     )
   }
 
@@ -272,7 +273,8 @@ describe("GBA_Digest on Ub", () => {
         connection,
         overTls(0x1301),
         { ...connection, exporter: exporter! },
-        { ...tls("weak", 1), protection: { protocol: "tls", level: 1 } },
+        { ...tls("weak", 1), protection: { protocol: "tls", level: 1, version: "TLSv1.3" } },
+        { ...tls("old", 1), protection: { protocol: "tls", level: 3, version: "TLSv1.2" } },
         { ...tls("closed", 1), exporter: () => undefined }
       ]
       for (const over of open) {
