@@ -89,7 +89,7 @@ const ueAt = (
   options: Partial<UeGbaDigest.UeGbaDigestOptions> = {}
 ) =>
   UeGbaDigest.layer({ impi, bsf: bsfName, realm, url, password: Redacted.make(password), ...options }).pipe(
-    Layer.provideMerge(http),
+    Layer.provide(http),
     Layer.provideMerge(services())
   )
 
@@ -140,7 +140,7 @@ const shapeOf = (answer: HttpExchange.HttpResponse) => [
 ]
 
 /** Credentials for a nonce that were made by the letter of Annex B.5, without the code under test. */
-const respond = Effect.fnUntraced(function* (nonce: string, octet: number, given = password) {
+const respond = Effect.fnUntraced(function* (nonce: string, octet: number, given = password, qop = "auth-int") {
   const { createHash, createHmac } = yield* Effect.promise(() => import("node:crypto"))
   const md5 = (data: string | Uint8Array) => createHash("md5").update(data).digest()
   const s = Buffer.concat([
@@ -154,9 +154,9 @@ const respond = Effect.fnUntraced(function* (nonce: string, octet: number, given
     .update(s)
     .digest()
   const ha1 = md5(Buffer.concat([Buffer.from(`${impi}:${realm}:`), secret])).toString("hex")
-  const ha2 = md5(`GET:/:${md5("").toString("hex")}`).toString("hex")
-  const quality = { qop: "auth-int", nc: "00000001", cnonce: "c" } as const
-  return { nonce, ...quality, response: md5(`${ha1}:${nonce}:00000001:c:auth-int:${ha2}`).toString("hex") }
+  const ha2 = md5(qop === "auth" ? "GET:/" : `GET:/:${md5("").toString("hex")}`).toString("hex")
+  const quality = { qop, nc: "00000001", cnonce: "c" } as const
+  return { nonce, ...quality, response: md5(`${ha1}:${nonce}:00000001:c:${qop}:${ha2}`).toString("hex") }
 })
 
 describe("GBA_Digest over TLS sockets", () => {
@@ -206,7 +206,7 @@ describe("GBA_Digest over TLS sockets", () => {
           const agent = yield* UaAgent.make(kinds === undefined ? {} : { kinds })
           const { status, body } = yield* agent.request(call)
           return `${status} ${new TextDecoder().decode(body)}`
-        }).pipe(Effect.provide(NodeHttpClient.layer({ secureAgent, connectionOf })), Effect.provide(ue))
+        }).pipe(Effect.provide([NodeHttpClient.layer({ secureAgent, connectionOf }), ue]))
       })
       assert.strictEqual(yield* ask(yield* resource(["digest"]), ["digest"]), `200 ${impi}`)
       const refused = yield* Effect.flip(ask(yield* resource(undefined), undefined))
@@ -273,6 +273,7 @@ describe("GBA_Digest on Ub", () => {
         connection,
         overTls(0x1301),
         { ...connection, exporter: exporter! },
+        { ...tls("keyed", 1), protection: { protocol: "psk-tls", level: 3, version: "TLSv1.3" } },
         { ...tls("weak", 1), protection: { protocol: "tls", level: 1, version: "TLSv1.3" } },
         { ...tls("old", 1), protection: { protocol: "tls", level: 3, version: "TLSv1.2" } },
         { ...tls("closed", 1), exporter: () => undefined }
@@ -312,7 +313,8 @@ describe("GBA_Digest on Ub", () => {
       assert.strictEqual(yield* status(tls("b", 2)), 401)
       assert.strictEqual(yield* status(tls("a", 1), { username: mallory }), 401)
       assert.strictEqual(yield* status(tls("a", 1), { realm: "home2.net" }), 401)
-      assert.strictEqual(yield* status(tls("a", 1), { qop: "auth" }), 401)
+      const weaker = yield* respond(nonceOf(yield* ask({})), 1, password, "auth")
+      assert.strictEqual((yield* ask(weaker)).status, 401)
       const right = yield* respond(nonceOf(yield* ask({})), 1)
       const both = yield* Effect.all([ask(right), ask(right)], { concurrency: 2 })
       assert.deepStrictEqual(both.map((one) => one.status).sort(), [200, 401])
@@ -320,6 +322,48 @@ describe("GBA_Digest on Ub", () => {
       const spoilt = nonceOf(yield* ask({}))
       assert.strictEqual((yield* ask(yield* respond(spoilt, 1, "wrong"))).status, 401)
       assert.strictEqual((yield* ask(yield* respond(spoilt, 1))).status, 401)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("lets nobody in whom the source of credentials does not vouch for, whatever the secret", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* ask(yield* respond(nonceOf(yield* ask({})), 1))).status, 401)
+    }).pipe(
+      Effect.provide(
+        world({
+          credentials: () => {
+            const ha1 = hashes.MD5(`${impi}:${realm}:${password}`)
+            return Effect.succeed({ known: false, subject: "", use: (work) => Effect.sync(() => work(ha1)) })
+          }
+        })
+      )
+    )
+  )
+
+  it.effect("ends at the handset where the server proves nothing, has another name, or the connection changes", () =>
+    Effect.gen(function* () {
+      const bsf = yield* Bsf.Bsf
+      const url = `https://${bsfName}/`
+      const one = () => tls("a", 1)
+      const bare = client(
+        bsf.handle,
+        [],
+        (answer) => ({ ...answer, fields: answer.fields.filter(([name]) => name !== "Authentication-Info") }),
+        one
+      )
+      const unproved = yield* refusedOf(ueAt(url, bare))
+      assert.strictEqual(unproved.reason, "server not authenticated: rspauth is missing or wrong")
+      const elsewhere = yield* refusedOf(ueAt(url, client(bsf.handle, [], undefined, one), { bsf: nafName }))
+      assert.strictEqual(elsewhere.reason, "the challenge names another server")
+      const log: Array<readonly [HttpHandler.HttpCall, HttpExchange.HttpResponse]> = []
+      let calls = 0
+      const changing = client(bsf.handle, log, undefined, () => tls(`${++calls}`, 1))
+      const changed = yield* refusedOf(ueAt(url, changing))
+      assert.deepInclude(changed, { reason: "no answer that is one", detail: "OtherConnection" })
+      assert.deepStrictEqual(
+        log.map(([, { status }]) => status),
+        [401, 401, 401]
+      )
     }).pipe(Effect.provide(world()))
   )
 
@@ -337,6 +381,8 @@ describe("GBA_Digest on Ub", () => {
         assert.strictEqual(answer.status, 401)
       }
       assert.strictEqual((yield* ask(yield* respond(nonce, 1))).status, 200)
+      const aka = Buffer.from(nonceOf(yield* ask({ realm: bsfName }, tls("a", 1), "aka")), "base64").subarray(0, 16)
+      assert.strictEqual((yield* ask(yield* respond(aka.toString("base64"), 1))).status, 401)
     }).pipe(Effect.provide(world()))
   )
 
