@@ -29,7 +29,7 @@ import type { Impi } from "./Impi.ts"
 import * as Ks from "./Ks.ts"
 import type { NafId } from "./NafId.ts"
 import * as ProductToken from "./ProductToken.ts"
-import { type Bootstrapping, BootstrapFailed, ksPurpose, NotBootstrapped, Ue } from "./Ue.ts"
+import { BootstrapFailed, type Bootstrapping, ksPurpose, NotBootstrapped, Ue } from "./Ue.ts"
 
 export interface UeGbaDigestOptions extends GbaDigest.ExtractOptions {
   readonly impi: Impi
