@@ -111,13 +111,13 @@ const make = Effect.gen(function* () {
   const hashes: Record<HashName, Hash> = { md5: primitives.hash("md5"), sha256: primitives.hash("sha256") }
 
   /** A key of the vault that belongs to nobody, for the work done on behalf of unknown accounts. */
-  const dummy = (name: HashName) => {
+  const standIn = (name: HashName) => {
     const purpose = purposeOf(`verifier-${name}`)
     const id = `dm/nobody/${name}`
     const octets = Bytes.utf8(Bytes.toBase64(primitives.random(name === "md5" ? 16 : 32)))
     return Effect.catchTag(vault.put(purpose, octets, { id }), "Conflict", () => vault.newest(id, purpose))
   }
-  const nobody: Record<HashName, KeyRef> = { md5: yield* dummy("md5"), sha256: yield* dummy("sha256") }
+  const nobody: Record<HashName, KeyRef> = { md5: yield* standIn("md5"), sha256: yield* standIn("sha256") }
 
   const read = <A>(ref: KeyRef, use: (text: string) => A) =>
     vault

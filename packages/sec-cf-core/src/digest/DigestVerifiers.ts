@@ -149,7 +149,7 @@ export const fixed =
   (
     user: { readonly username: string; readonly realm: string },
     ha1Of: (hash: HashName) => string,
-    dummy: (hash: HashName) => string
+    standIn: (hash: HashName) => string
   ): VerifierSource =>
   (authorization, hash) => {
     const known =
@@ -157,6 +157,6 @@ export const fixed =
     return Effect.succeed({
       known,
       subject: known ? user.username : "",
-      use: (work) => Effect.sync(() => work(known ? ha1Of(hash) : dummy(hash)))
+      use: (work) => Effect.sync(() => work(known ? ha1Of(hash) : standIn(hash)))
     })
   }
