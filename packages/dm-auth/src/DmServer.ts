@@ -2,14 +2,13 @@
  * The DM server as a service: octets of a message in, octets of the answer out. It reads accounts and nonces, lets
  * `DmServerAuth` decide, and does what the machine says.
  *
- * Sessions live in the node that began them, bounded in number and time; a client that reaches another node is asked for its
- * credentials once more. What must not be lost, the nonces and their count, is in the SAD.
+ * What must not be lost is in the SAD: nonces with their count, and authenticated sessions with the MsgIDs they took. The rest of a session,
+ * such as the answer kept for a retransmission, lives in the node that began it (`LiveSessions`).
  *
  * @layer service
  */
 import { type Account, type Decision, Level, Primitives, SecurityEvents, Spd, type Unavailable } from "@oma/sa-policy"
 import { Bytes } from "@oma/sa-policy/bytes"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -17,7 +16,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as Semaphore from "effect/Semaphore"
 import { headerOf, headerStatusOf } from "./AnswerMessage.ts"
 import * as AnswerPackage from "./AnswerPackage.ts"
 import { bounded } from "./Bounded.ts"
@@ -30,9 +28,9 @@ import { type ConnectionFacts, type DmServerPolicy, defaultServerPolicy } from "
 import { aborts, DmHandler } from "./DmHandler.ts"
 import { DmNonces } from "./DmNonces.ts"
 import * as DmPolicy from "./DmPolicy.ts"
-import { Proof } from "./DmProof.ts"
 import * as Machine from "./DmServerAuth.ts"
-import { DmSessions, type FoundSession } from "./DmSessions.ts"
+import { DmSessions } from "./DmSessions.ts"
+import * as LiveSessions from "./LiveSessions.ts"
 import { type AnswerableHdr, defaultLimits, type Limits } from "./Malformed.ts"
 import { hasCred, headerStatus, msgIdOf, shownOf } from "./MessageFacts.ts"
 import * as MessageMac from "./MessageMac.ts"
@@ -96,31 +94,6 @@ export class DmServer extends Context.Service<
   }
 >()("@oma/dm-auth/DmServer") {}
 
-interface Session {
-  state: Machine.State
-  /** The account that authenticated it: no other one goes on in it. */
-  owner: string | undefined
-  reply: DmReply | undefined
-  /** MsgID of the last message sent. */
-  msgId: number
-  /** What of the server's package found no room in the messages so far. */
-  pending: AnswerPackage.Pending
-  /** Commands went out, and the client did not refuse them. */
-  asked: boolean
-  touched: number
-  readonly lock: Semaphore.Semaphore
-}
-
-const stateOf = ({ mode, msgId, token, type }: FoundSession): Machine.State =>
-  Machine.State.Proved({
-    mode,
-    token,
-    connectionId: "",
-    own: Proof.Silent({ nonce: new Uint8Array(0) }),
-    last: { msgId, fingerprint: new Uint8Array(0) },
-    ...(type === undefined ? {} : { type })
-  })
-
 /** The answer to a stranger that is kept for his message coming again, in octets; to a longer one he gets a new answer. */
 const mostKept = 4096
 
@@ -162,8 +135,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
     const most = options.sessions ?? 10_000
     const idleMillis = options.idleMillis ?? 600_000
     const slowDown = options.slowDown ?? { first: 100, most: 2000 }
-    const proved = bounded<Session>(most)
-    const strangers = bounded<Session>(most)
+    const live = LiveSessions.make<DmReply>(sessions, { most, idleMillis })
     const failures = bounded<number>(most)
     let held = 0
 
@@ -198,7 +170,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       request: DmRequest,
       message: SyncMl,
       account: Account | undefined,
-      session: Session,
+      session: LiveSessions.LiveSession<DmReply>,
       answer: Machine.Answer
     ) {
       const { body, hdr } = message
@@ -273,7 +245,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       received: SyncMlCodec.Received,
       { fingerprint, msgId }: Machine.Placed,
       account: Account | undefined,
-      session: Session,
+      session: LiveSessions.LiveSession<DmReply>,
       { policy, sessionMillis }: Rules
     ) {
       const { message, octets: body } = received
@@ -383,10 +355,7 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
                 const kept = { token: answer.respUriToken, account: name, device: source.locUri, sessionId, mode }
                 yield* sessions.begin(type === undefined ? kept : { ...kept, type }, msgId, sessionMillis)
                 session.owner = name
-                const origin = originOf(request, message)
-                proved.set(`token ${answer.respUriToken}`, session)
-                proved.set(origin, session)
-                strangers.delete(origin)
+                live.prove(session, originOf(request, message), answer.respUriToken)
               }
               break
             }
@@ -402,70 +371,13 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
       // it waits for the message that the state remembers to come again, and for no other
       if (Machine.remembers(session.state, fingerprint)) session.reply = reply
       const large = reply !== undefined && reply.octets.length > mostKept
-      if (large && session.owner === undefined) strangers.delete(originOf(request, message))
+      if (large && session.owner === undefined) live.forgetStranger(originOf(request, message))
       return { reply, wait }
     })
 
-    const originOf = ({ connection, source }: DmRequest, { hdr }: SyncMl) =>
-      keyOf(connection.integrity ? connection.id : source, hdr.sessionId, hdr.source.locUri)
-
-    /** A session of which nothing is known: the server counts its messages as the client counts its own. */
-    const stranger = (origin: string, touched: number, message: SyncMl): Session => {
-      const session: Session = {
-        state: Machine.start,
-        owner: undefined,
-        reply: undefined,
-        msgId: (msgIdOf(message) ?? 1) - 1,
-        pending: AnswerPackage.nothing,
-        asked: false,
-        touched,
-        lock: Semaphore.makeUnsafe(1)
-      }
-      strangers.set(origin, session)
-      return session
-    }
-
-    /** A session that this node does not remember: of another node, or of the time before a restart. */
-    const restored = Effect.fnUntraced(function* (token: string, touched: number) {
-      const found = yield* sessions.find(token)
-      if (found === undefined) return undefined
-      const session: Session = {
-        state: stateOf(found),
-        owner: found.account,
-        reply: undefined,
-        // the server answers every message with one
-        msgId: found.msgId,
-        pending: AnswerPackage.nothing,
-        asked: true,
-        touched,
-        lock: Semaphore.makeUnsafe(1)
-      }
-      proved.set(`token ${token}`, session)
-      return session
-    })
-
-    /** What ended before anybody was let in begins again. */
-    const takes = ({ owner, state }: Session, placed: Machine.Placed): boolean =>
-      Machine.belongs(state, placed) || (owner === undefined && state._tag === "Ended")
-
-    /** The session that the message belongs to, else one of its own. */
-    const sessionFor = Effect.fnUntraced(function* (request: DmRequest, message: SyncMl, placed: Machine.Placed) {
-      const now = yield* Clock.currentTimeMillis
-      const { token } = request
-      const origin = originOf(request, message)
-      const fits = (session: Session | undefined): session is Session =>
-        session !== undefined && now - session.touched < idleMillis && takes(session, placed)
-      const kept = token === undefined ? undefined : proved.get(`token ${token}`)
-      const byToken =
-        token === undefined || kept?.state._tag === "Ended"
-          ? undefined
-          : fits(kept)
-            ? kept
-            : yield* restored(token, now)
-      const found = [byToken, proved.get(origin), strangers.get(origin)].find(fits)
-      if (found === undefined) return stranger(origin, now, message)
-      found.touched = now
-      return found
+    const originOf = ({ connection, source, token }: DmRequest, { hdr }: SyncMl): LiveSessions.Origin => ({
+      key: keyOf(connection.integrity ? connection.id : source, hdr.sessionId, hdr.source.locUri),
+      token
     })
 
     return {
@@ -491,15 +403,16 @@ const make = (options: DmServerOptions, rulesFor: RulesFor) =>
           ...(request.token === undefined ? {} : { token: request.token })
         }
         const converseIn = Effect.fnUntraced(function* () {
-          const found = yield* sessionFor(request, message, placed)
+          const origin = originOf(request, message)
+          const found = yield* live.find(origin, message, placed)
           const named = yield* accounts.find(namesOf(message, shown))
           // in a session its account need not be named again; another one that is named, or one that is gone, begins anew
           const { owner } = found
           const account = named ?? (owner === undefined ? undefined : yield* accounts.find([owner]))
           const foreign = owner !== undefined && account?.id !== owner
-          const session = foreign ? stranger(originOf(request, message), found.touched, message) : found
+          const session = foreign ? live.stranger(origin, found.touched, message) : found
           // while the message waited for its turn another one may have authenticated, or ended, the session
-          const mine = () => session.owner === (foreign ? undefined : owner) && takes(session, placed)
+          const mine = () => session.owner === (foreign ? undefined : owner) && LiveSessions.takes(session, placed)
           const work = Effect.suspend(() =>
             mine() ? converse(request, decoded.success, placed, account, session, rules) : Effect.undefined
           )
