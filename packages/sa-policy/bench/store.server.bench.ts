@@ -70,7 +70,7 @@ const comparisons = (
   const pipelined = (run: () => Promise<unknown>) => () => Promise.all(Array.from({ length: together }, run))
   return [
     {
-      goal: "P9",
+      goal: "store",
       name: `${server}: accept, ${together} at a time, against bare writes of one row each`,
       atLeast: goals.accept,
       ours: asyncWork(ours.accept, { operations: together, millis: 300 }),
@@ -78,7 +78,7 @@ const comparisons = (
       check
     },
     {
-      goal: "P9",
+      goal: "store",
       name: `${server}: accept, one after the other, against one bare write`,
       atLeast: 0.35,
       ours: asyncWork(() => Effect.runPromise(ours.acceptOne()), { millis: 300 }),
@@ -86,7 +86,7 @@ const comparisons = (
       check
     },
     {
-      goal: "P9",
+      goal: "store",
       name: `${server}: get, ${together} at a time, against bare reads of one row each`,
       atLeast: goals.get,
       ours: asyncWork(ours.get, { operations: together, millis: 300 }),
